@@ -1,6 +1,6 @@
 """β-VAE in its capacity form."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -30,6 +30,8 @@ class AnnealedVAE(VAE):
 
     Reference: Burgess et al., Understanding disentangling in beta-VAE, 2018, equation 8.
     """
+
+    short_run: ClassVar[dict[str, Any]] = {"capacity": "linear(25, 2000)"}
 
     def __init__(
         self,
