@@ -1,6 +1,7 @@
 """What every dataset shares: an index names an image, and batches follow from a seed and a step."""
 
 import abc
+import functools
 import math
 
 import numpy as np
@@ -25,6 +26,8 @@ class Dataset(abc.ABC):
         name: what `zoo.datasets.load` calls it.
         factor_names: one name per factor; `()` where the factors are unknown.
         factor_sizes: how many values each factor takes: they are 0, 1, …, size - 1.
+        factor_values: what these stand for, an array of length size per factor: angles in radians, scales,
+            positions, hues or words; the numbers themselves where a dataset says nothing else.
         image_shape: `(height, width, channels)`.
         image_dtype: `"float32"`, with values in [0, 1], or `"uint8"`.
 
@@ -43,6 +46,11 @@ class Dataset(abc.ABC):
     factor_sizes: tuple[int, ...]
     image_shape: tuple[int, int, int]
     image_dtype: str = "float32"
+
+    @functools.cached_property
+    def factor_values(self) -> tuple[np.ndarray, ...]:
+        """What the values 0, 1, …, size - 1 of each factor stand for."""
+        return tuple(np.arange(size) for size in self.factor_sizes)
 
     @abc.abstractmethod
     def __len__(self) -> int:
