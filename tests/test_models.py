@@ -480,6 +480,7 @@ def test_a_bad_batch_late_in_a_pipeline_is_a_value_error():
         (lambda: models.BetaVAE(SHAPE, beta=-1.0), "`beta` must be a number >= 0 or a schedule. Received: beta=-1.0"),
         (lambda: models.BetaVAE(SHAPE, beta=math.nan), "Received: beta=nan"),
         (lambda: models.FactorVAE(SHAPE, gamma=-1), "Received: gamma=-1"),
+        (lambda: models.VAE(SHAPE, free_bits=-0.1), "`free_bits` must be a number >= 0"),
         (lambda: models.FactorVAE(SHAPE, discriminator_layers=0), "`discriminator_layers`"),
         (lambda: models.AnnealedVAE(SHAPE, capacity="25"), "Received: capacity='25'"),
         (lambda: schedules.Linear(1.0, steps=0), "`steps` must be > 0"),

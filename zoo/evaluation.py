@@ -25,14 +25,14 @@ class Table:
         factors: `(n, factors)` integers, or None where the dataset has none.
         indices: which images these are, `(n,)`.
         reconstruction: -log p(x|z) with one sample of q(z|x), in nats, `(n,)`.
-        latent_kl: KL(q(z_j|x) || p(z_j)) in nats, `(n, latent_dim)`.
+        latent_kl: KL(q(z_j|x) || p(z_j)) in nats, `(n, latent_dim)`, or None where the model has none.
     """
 
     codes: np.ndarray
     factors: np.ndarray | None
     indices: np.ndarray
     reconstruction: np.ndarray
-    latent_kl: np.ndarray
+    latent_kl: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,17 +40,20 @@ class Traversal:
     """Images in which one latent moves at a time.
 
     Attributes:
-        images: `(latents, columns, height, width, channels)` in [0, 1]; rows sorted by falling KL.
+        images: `(latents, columns, height, width, channels)` in [0, 1]; rows sorted by falling KL,
+            or by falling variance of the codes where the model has no KL.
         values: the value of the moving latent in each column, `(columns,)`.
         latents: which latent moves in each row, `(latents,)`.
-        kl: mean KL of each row's latent in nats, `(latents,)`.
+        kl: mean KL of each row's latent in nats, `(latents,)`, or None.
+        variance: variance of each row's code over the images, `(latents,)`.
         index: the image of the dataset whose code the other latents keep.
     """
 
     images: np.ndarray
     values: np.ndarray
     latents: np.ndarray
-    kl: np.ndarray
+    kl: np.ndarray | None
+    variance: np.ndarray
     index: int
 
 
@@ -79,11 +82,11 @@ def encode(
     data = _matching(model, datasets.load(data))
     indices = _draw(len(data), samples, seed)
     parts = [
-        [part.numpy() for part in model.measure(data.images(rows), tf.constant([seed, number]))]
+        model.measure(data.images(rows), tf.constant([seed, number]))
         for number, rows in enumerate(_chunks(indices, batch_size, show_progress))
     ]
     codes, reconstruction, latent_kl = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
+        None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)
     )
     factors = data.factors(indices) if data.factor_names else None
     return Table(codes, factors, indices, reconstruction, latent_kl)
@@ -110,7 +113,8 @@ def evaluate(
 
     Returns:
         `reconstruction`, `kl`, `elbo` in nats per image, `bits_per_dimension`, `active_units` (latents whose mean
-        varies by more than 0.01), then each metric's own entries.
+        varies by more than 0.01), then each metric's own entries. A model without an evidence lower bound has no
+        `kl`, `elbo` and `bits_per_dimension`.
 
     Raises:
         ValueError: unknown metric, metrics without factors, or images that do not fit the model.
@@ -138,16 +142,19 @@ def elbo_scores(table: Table, image_shape: tuple[int, ...], is_density: bool) ->
     with N pixels times channels.
     """
     reconstruction = float(table.reconstruction.mean(dtype=np.float64))
+    variances = table.codes.var(axis=0, dtype=np.float64)
+    active = {"active_units": float((variances > ACTIVE_VARIANCE).sum())}
+    if table.latent_kl is None:
+        return {"reconstruction": reconstruction, **active}
     kl = float(table.latent_kl.sum(axis=1, dtype=np.float64).mean())
     bits = (reconstruction + kl) / (math.prod(image_shape) * math.log(2))
-    variances = table.codes.var(axis=0, dtype=np.float64)
-    return {
+    bound = {
         "reconstruction": reconstruction,
         "kl": kl,
         "elbo": -(reconstruction + kl),
         "bits_per_dimension": bits + BITS_OF_A_BYTE * is_density,
-        "active_units": float((variances > ACTIVE_VARIANCE).sum()),
     }
+    return {**bound, **active}
 
 
 def traverse(
@@ -168,7 +175,7 @@ def traverse(
         index: the image whose code is kept; default: one drawn by `seed`.
         span: in standard deviations of the prior.
         columns: values of each latent.
-        samples: images whose mean KL sorts the rows.
+        samples: images whose mean KL, or variance of codes, sorts the rows.
         seed: of the draws.
 
     Raises:
@@ -178,15 +185,18 @@ def traverse(
     if index is None:
         index = int(np.random.default_rng(seed).integers(len(data)))
     check_integer("index", index, least=0, most=len(data) - 1)
-    kl = encode(model, data, samples=samples, seed=seed).latent_kl.mean(axis=0)
-    latents = np.argsort(-kl, kind="stable")
+    table = encode(model, data, samples=samples, seed=seed)
+    variance = table.codes.var(axis=0)
+    kl = None if table.latent_kl is None else table.latent_kl.mean(axis=0)
+    latents = np.argsort(-(variance if kl is None else kl), kind="stable")
     code = model.encode(data.images([index])).mean().numpy()
     values = np.linspace(-span, span, columns)
     grid = np.tile(code, (len(latents), columns, 1))
     for row, latent in enumerate(latents):
         grid[row, :, latent] = values
     images = [model.decode(codes).mean().numpy() for codes in grid]
-    return Traversal(np.stack(images), values, latents, kl[latents], index)
+    kl = None if kl is None else kl[latents]
+    return Traversal(np.stack(images), values, latents, kl, variance[latents], index)
 
 
 def reconstruct(

@@ -16,7 +16,7 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> N
 
     | signature | inputs | outputs |
     |---|---|---|
-    | `encode` | `images` float32 | `mean`, `log_variance` |
+    | `encode` | `images` float32 | `mean`, `log_variance`: the model's `posterior_tensors` |
     | `decode` | `latents` float32 | `images` |
     | `reconstruct` | `images` float32 | `images` |
     | `sample` | `n`, `seed` int32 scalars | `images`, `latents` |
@@ -28,7 +28,7 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> N
     once, and without what only training needs.
 
     Args:
-        model: any model with `image_shape`, `latent_dim`, `encode`, `decode` and `sample`.
+        model: any model with `image_shape`, `latent_dim`, `encode`, `posterior_tensors`, `decode` and `sample`.
         path: the new folder.
         overwrite: whether an existing folder is replaced.
 
@@ -64,8 +64,7 @@ def functions(model) -> dict[str, Callable]:
     scalar = [tf.TensorSpec((), tf.int32, name) for name in ("n", "seed")]
 
     def encode(images):
-        posterior = model.encode(images)
-        return {"mean": posterior.mean(), "log_variance": tf.math.log(posterior.variance())}
+        return model.posterior_tensors(model.encode(images))
 
     def decode(latents):
         return {"images": model.decode(latents).mean()}

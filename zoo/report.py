@@ -99,13 +99,18 @@ def pictures(model: keras.Model, data, data_name: str) -> dict[str, Figure]:
 
 
 def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_name: str) -> Figure:
-    """A traversal with its rows named by latent and KL, the range and the image in the title."""
-    rows = zip(traversal.latents, traversal.kl, strict=True)
+    """A traversal with its rows named by latent and KL (or variance), the range and the image in the title."""
+    sizes = (
+        [f"variance {value:.2g}" for value in traversal.variance]
+        if traversal.kl is None
+        else [f"{value:.2f} nats" for value in traversal.kl]
+    )
+    rows = zip(traversal.latents, sizes, strict=True)
     span = traversal.values[-1]
     return plots.traversals(
         traversal.images,
         values=traversal.values,
-        labels=[f"z{latent}  {kl:.2f} nats" for latent, kl in rows],
+        labels=[f"z{latent}  {size}" for latent, size in rows],
         title=(
             f"{type(model).__name__} on {data_name}: "
             f"latents from {-span:g} to {span:g} at image {traversal.index}"

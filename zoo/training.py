@@ -33,6 +33,10 @@ from zoo.runs import Diverged
 PRECISIONS = ("float32", "mixed_bfloat16")
 LOG_EVERY = 100
 CHECKPOINT_EVERY = 500
+# Arguments of every model that a run gives by itself, or that are no settings.
+OF_THE_RUN = {
+    *("self", "image_shape", "latent_dim", "likelihood", "encoder", "decoder", "seed", "kwargs"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,6 +145,8 @@ def make_model(config: runs.Config, data: datasets.Dataset) -> keras.Model:
         if name not in allowed:
             raise ValueError(registry.unknown(f"setting of {config.model}", name, allowed))
     settings = {name: _setting(value) for name, value in config.settings.items()}
+    if "dataset_size" in allowed:
+        settings.setdefault("dataset_size", len(data))
     model = cls(
         data.image_shape,
         latent_dim=config.latent_dim,
@@ -162,16 +168,15 @@ def settings_of(cls: type) -> list[str]:
 
     Example:
         >>> settings_of(models.BetaVAE)
-        ['beta', 'normalized']
+        ['beta', 'free_bits', 'normalized']
     """
-    own = inspect.signature(models.VAE.__init__).parameters
     named = (
         parameter.name
         for base in cls.__mro__
         if issubclass(base, models.VAE)
         for parameter in inspect.signature(base.__init__).parameters.values()
     )
-    return sorted(set(named) - set(own))
+    return sorted(set(named) - OF_THE_RUN)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -1,6 +1,7 @@
 """Models: subclassed `keras.Model`s, trained by `fit`. One file each; `vae.py` is the base of all."""
 
 from zoo.models.annealed_vae import AnnealedVAE as AnnealedVAE
+from zoo.models.autoencoder import Autoencoder as Autoencoder
 from zoo.models.beta_vae import BetaVAE as BetaVAE
 from zoo.models.factor_vae import FactorVAE as FactorVAE
 from zoo.models.vae import VAE as VAE

@@ -49,7 +49,8 @@ class AnnealedVAE(VAE):
 
     def regularizer(self, terms: ElboTerms) -> tf.Tensor:
         """γ·|mean KL − C|, a scalar that every image shares, in nats."""
-        distance = tf.abs(tf.reduce_mean(terms.kl) - value_at(self.capacity, self.step))
+        mean = tf.reduce_mean(self.kl_cost(terms))
+        distance = tf.abs(mean - value_at(self.capacity, self.step))
         return value_at(self.gamma, self.step) * distance
 
     def get_config(self) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class BetaVAE(VAE):
 
     def regularizer(self, terms: ElboTerms) -> tf.Tensor:
         """β·KL, `(batch,)`, in nats."""
-        return self.weight() * terms.kl
+        return self.weight() * self.kl_cost(terms)
 
     def weight(self):
         """The β of the current step, on the sums."""

@@ -17,6 +17,7 @@ from zoo import likelihoods, networks
 from zoo.checks import check_integer
 from zoo.models import _inputs
 from zoo.optimizers import Adam
+from zoo.schedules import Schedule, check_weight, value_at
 
 tfd = tfp.distributions
 
@@ -31,13 +32,14 @@ class ElboTerms:
         posterior: q(z|x), a `tfd.Distribution` with event shape `(latent_dim,)`.
         latents: one sample of it for each image, `(batch, latent_dim)`.
         reconstruction: -log p(x|z) in nats, `(batch,)`.
-        latent_kl: KL(q(z_j|x) || p(z_j)) in nats for each latent, `(batch, latent_dim)`.
+        latent_kl: KL(q(z_j|x) || p(z_j)) in nats for each latent, `(batch, latent_dim)`; None where a model has no
+            evidence lower bound.
     """
 
     posterior: tfd.Distribution
     latents: tf.Tensor
     reconstruction: tf.Tensor
-    latent_kl: tf.Tensor
+    latent_kl: tf.Tensor | None
 
     @property
     def kl(self) -> tf.Tensor:
@@ -64,6 +66,7 @@ class VAE(keras.Model):
         decoder: `keras.Model` from `(batch, latent_dim)` to `(batch, height, width, channels * outputs_per_value)`,
             where `outputs_per_value` is the likelihood's. Default: `zoo.networks.convolutional_decoder`.
         seed: seeds the initial weights, the sampling, and the shuffling of arrays by `fit`.
+        free_bits: nats >= 0 that each latent may cost for nothing, or a schedule; see `kl_cost`.
         **kwargs: of `keras.Model`: `name`, `dtype` (`"mixed_bfloat16"` computes the networks in bfloat16).
 
     Raises:
@@ -81,6 +84,10 @@ class VAE(keras.Model):
 
     # Arguments that suit the few thousand updates of `zoo.train` better than the papers', which suit 300,000.
     short_run: ClassVar[dict[str, Any]] = {}
+    # Whether there is a KL divergence to the prior, and so an evidence lower bound, to report.
+    has_elbo: ClassVar[bool] = True
+    # Whether the loss weighs that divergence by `kl_cost`, so that free bits mean something.
+    weighs_kl: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -90,6 +97,7 @@ class VAE(keras.Model):
         encoder: keras.Model | None = None,
         decoder: keras.Model | None = None,
         seed: int | None = None,
+        free_bits: float | Schedule = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -97,6 +105,7 @@ class VAE(keras.Model):
         self.latent_dim = check_integer("latent_dim", latent_dim, least=1)
         self.likelihood = likelihoods.get(likelihood)
         self.seed = None if seed is None else check_integer("seed", seed, least=0)
+        self.free_bits = self._check_free_bits(free_bits)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.encoder = networks.check_network(
             encoder or self._default_encoder(),
@@ -122,7 +131,7 @@ class VAE(keras.Model):
 
     def tracked(self) -> list[str]:
         """Names of the quantities that `fit` reports, in their order."""
-        return ["loss", "reconstruction", "kl"]
+        return ["loss", "reconstruction", *(["kl"] if self.has_elbo else [])]
 
     def posterior(self, encoder_outputs: tf.Tensor) -> tfd.Distribution:
         """q(z|x) from what the encoder gives: `(batch, 2 * latent_dim)`, means, then log variances."""
@@ -140,7 +149,29 @@ class VAE(keras.Model):
 
     def regularizer(self, terms: ElboTerms) -> tf.Tensor:
         """What is added to the reconstruction: the KL divergence, `(batch,)`, in nats."""
-        return terms.kl
+        return self.kl_cost(terms)
+
+    def kl_cost(self, terms: ElboTerms) -> tf.Tensor:
+        """The KL divergence that the loss weighs, `(batch,)`, in nats: each latent costs at least its free bits.
+
+            mean over the batch of kl_cost = sum_j max(free_bits, mean over the batch of KL_j)
+
+        A latent below its free bits gets no gradient from this term. The reported `kl` is the divergence itself.
+
+        Reference: Kingma et al., Improved Variational Inference with Inverse Autoregressive Flow, 2016, equation 15.
+        """
+        if self.free_bits == 0:
+            return terms.kl
+        least = value_at(self.free_bits, self.step)
+        is_free = tf.reduce_mean(terms.latent_kl, axis=0) < least
+        return tf.reduce_sum(tf.where(is_free, least, terms.latent_kl), axis=-1)
+
+    def posterior_tensors(self, posterior: tfd.Distribution) -> dict[str, tf.Tensor]:
+        """q(z|x) as named tensors, for `export`: programs that know no distributions get these."""
+        return {"mean": posterior.mean(), "log_variance": tf.math.log(posterior.variance())}
+
+    def prepare(self, x) -> None:
+        """Looks at the checked data of `fit`, an array or a `tf.data.Dataset`, before the first update."""
 
     # The model.
 
@@ -197,7 +228,7 @@ class VAE(keras.Model):
             posterior=posterior,
             latents=latents,
             reconstruction=-self.decode(latents, training).log_prob(images),
-            latent_kl=self.latent_kl(posterior),
+            latent_kl=self.latent_kl(posterior) if self.has_elbo else None,
         )
 
     @functools.cached_property
@@ -205,7 +236,7 @@ class VAE(keras.Model):
         """A compiled function of images and a seed, for evaluation.
 
         It gives the codes `(batch, latent_dim)`, the reconstruction term `(batch,)` and the KL of each latent
-        `(batch, latent_dim)`, both in nats.
+        `(batch, latent_dim)`, both in nats, or None where there is none.
         """
 
         def terms_of(images, seed):
@@ -288,11 +319,11 @@ class VAE(keras.Model):
 
     def objective(self, terms: ElboTerms) -> dict[str, tf.Tensor]:
         """The loss and its terms by name, each `(batch,)`, in nats."""
-        return {
+        values = {
             "loss": terms.reconstruction + self.regularizer(terms),
             "reconstruction": terms.reconstruction,
-            "kl": terms.kl,
         }
+        return {**values, "kl": terms.kl} if self.has_elbo else values
 
     def track(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds per-image values to the running means and returns the means."""
@@ -341,6 +372,7 @@ class VAE(keras.Model):
         batches = self._batches(x, batch_size, shuffle)
         is_stream = isinstance(x, tf.data.Dataset)
         self.likelihood.check(_inputs.first_batch(batches) if is_stream else np.asarray(x))
+        self.prepare(x)
         if validation_data is not None:
             images, targets, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
             _refuse_targets(targets)
@@ -384,6 +416,7 @@ class VAE(keras.Model):
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "seed": self.seed,
+            "free_bits": keras.saving.serialize_keras_object(self.free_bits),
         }
         return {**super().get_config(), **config}
 
@@ -413,6 +446,15 @@ class VAE(keras.Model):
     def _batches(self, x, batch_size: int | None, shuffle: bool = False) -> tf.data.Dataset:
         return _inputs.as_batches(
             x, self.image_shape, batch_size=batch_size, shuffle=shuffle, seed=self.seed
+        )
+
+    def _check_free_bits(self, free_bits: float | Schedule) -> float | Schedule:
+        free_bits = check_weight("free_bits", free_bits)
+        if free_bits == 0 or self.weighs_kl:
+            return free_bits
+        raise ValueError(
+            f"`free_bits` must be 0 for {type(self).__name__}, whose loss weighs no KL divergence of single "
+            f"latents. Received: free_bits={free_bits!r}"
         )
 
     def _decoder_shape(self) -> tuple[int, int, int]:
