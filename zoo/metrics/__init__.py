@@ -5,5 +5,6 @@ headline score first, under the function's own name. A new one is one new file a
 what they share is in `base.py`.
 """
 
+from zoo.metrics.distances import distances as distances
 from zoo.metrics.factor_vae_score import factor_vae_score as factor_vae_score
 from zoo.metrics.mig import mig as mig

@@ -1,0 +1,298 @@
+"""Distances between codes against distances between factors."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from zoo.checks import check_integer
+from zoo.metrics import base
+
+_CHUNK = 2**22  # numbers worked on at once: 32 MiB
+
+
+def distances(
+    codes: np.ndarray,
+    factors: np.ndarray,
+    *,
+    seed: int = 0,
+    repeats: int = 1024,
+    triplets: int = 64,
+    rows: int = 32,
+) -> dict[str, float]:
+    """Distance family: do distances between codes follow distances between factors?
+
+        rank, linear   = Spearman's, Pearson's correlation of |v - v'|_1 with |z - z'|_1 or |z - z'|_2
+        flatness       = largest distance within a traversal / length of the way along it
+        axis_ratio     = (max_j Var[z_j] / sum_j Var[z_j] - 1/n) / (1 - 1/n),    n latents
+        linear_ratio   = (lambda_1 / sum_j lambda_j - 1/n) / (1 - 1/n),    lambda = eig Cov[z]
+        axis_alignment = axis_ratio / linear_ratio
+
+    Distances of factors count values: two neighbouring values of a factor are one apart. `random`
+    scores compare rows of the table: `repeats` times, `rows` random rows and among them `triplets`
+    random triplets (a, p, n), which give the pairs (a, p) and (a, n). The others take traversals:
+    rows that differ in one factor alone, one row for each of its values, `repeats` times for each
+    factor, in the correlations with `triplets` triplets each. Pairs of a row with itself count, as
+    published. Correlations take all pairs of a factor together; ratios are means over traversals;
+    then the mean over factors is taken.
+
+    The way along a traversal closes and leaves out its longest step, so that a factor may be
+    cyclic. Where codes do not vary there is no correlation, no ratio and no flatness: 0.0. A single
+    latent that varies has ratios of 1.
+
+    A table that is no full grid has traversals with holes. These are used as they are, which pulls
+    flatness and the ratios towards 1; `coverage` is the mean share of a factor's values that a
+    traversal holds, and where it is far from 1 only the `random` scores can be compared with
+    published ones. A factor with a single value, or of which no two values occur beside the same
+    other factors, is left out of the scores along traversals, with a `UserWarning`; if that is
+    every factor, these scores are left out.
+
+    Args:
+        codes: `(n, latents)`, the encoder's means.
+        factors: `(n, factors)`, whole numbers; their order counts, their values do not.
+        seed: of the draws; the same seed gives the same bits.
+        repeats: traversals of each factor, and sets of random rows.
+        triplets: triplets of rows drawn from each.
+        rows: rows in a random set.
+
+    Returns:
+        `distances`, which is the rank correlation of L1 distances between random rows; then the
+        same for other distances, `rank_random_l2`, `linear_random_l1`, `linear_random_l2`; these
+        four along traversals, `rank_factor_l1` and so on; `flatness_l1`, `flatness_l2`,
+        `axis_ratio`, `linear_ratio`, `axis_alignment` and `coverage`.
+
+    Raises:
+        ValueError: an argument is not as described, or every factor has a single value.
+
+    Example:
+        >>> factors = np.indices((4, 5, 6)).reshape(3, -1).T
+        >>> scores = distances(2.0 * factors, factors, repeats=64)
+        >>> round(scores["distances"], 6), round(scores["axis_alignment"], 6)
+        (1.0, 1.0)
+
+    Reference:
+        Michlo, Klein and James 2023, "Overlooked Implications of the Reconstruction Loss for VAE
+        Disentanglement"; ratios and flatness as in the authors' library, disent. There the mean
+        over factors is geometric, which is not defined for negative correlations; here it is
+        arithmetic.
+    """
+    codes, factors = base.check_table(codes, factors)
+    check_integer("repeats", repeats, least=1)
+    check_integer("triplets", triplets, least=1)
+    check_integer("rows", rows, least=2)
+    numbers = _numbered(factors)
+    generator = np.random.default_rng(seed)
+    scores = _correlations(_random_pairs(generator, codes, numbers, repeats, triplets, rows))
+    named = {f"{kind}_random_{norm}": value for (kind, norm), value in scores.items()}
+    headline = {"distances": named.pop("rank_random_l1")}
+    along = []
+    for factor in np.flatnonzero(numbers.max(axis=0)):
+        along += _along_factor(generator, codes, numbers, factor, repeats, triplets)
+    return {**headline, **named, **_mean_of_dicts(along)}
+
+
+def _numbered(factors: np.ndarray) -> np.ndarray:
+    """Factors as numbers of their values, so that neighbouring values are one apart."""
+    numbers = np.stack([base.number_values(column)[1] for column in factors.T], axis=1)
+    for factor in np.flatnonzero(numbers.max(axis=0) == 0):
+        base.warn_not_scored(factor, f"its only value is {factors[0, factor]}")
+    if not numbers.any():
+        raise ValueError("Expected a factor with at least two values. Received: none that varies.")
+    return numbers
+
+
+class _Pairs(NamedTuple):
+    """Distances within pairs of rows, each `(pairs,)`."""
+
+    ground: np.ndarray
+    l1: np.ndarray
+    l2: np.ndarray
+
+
+def _random_pairs(
+    generator: np.random.Generator,
+    codes: np.ndarray,
+    numbers: np.ndarray,
+    repeats: int,
+    triplets: int,
+    rows: int,
+) -> _Pairs:
+    drawn = generator.integers(len(codes), size=(repeats, rows))
+    first, second = _triplet_pairs(generator, np.full(repeats, rows), triplets)
+    repeat = np.arange(repeats)[:, None]
+    a, b = drawn[repeat, first].ravel(), drawn[repeat, second].ravel()
+    ground = np.abs(numbers[a] - numbers[b]).sum(axis=1)
+    return _Pairs(ground, *_latent_distances(codes[a], codes[b]))
+
+
+def _triplet_pairs(
+    generator: np.random.Generator, sizes: np.ndarray, triplets: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places (a, a) and (p, n) of triplets within sets of some sizes, each `(sets, 2 * triplets)`."""
+    anchor, positive, negative = generator.integers(
+        sizes[None, :, None], size=(3, len(sizes), triplets)
+    )
+    return np.concatenate([anchor, anchor], 1), np.concatenate([positive, negative], 1)
+
+
+def _latent_distances(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """L1 and L2 distances over the last axis."""
+    difference = np.abs(np.subtract(first, second, dtype=np.float64))
+    return difference.sum(axis=-1), np.sqrt((difference**2).sum(axis=-1))
+
+
+def _correlations(pairs: _Pairs) -> dict[tuple[str, str], float]:
+    """Rank and linear correlations of ground-truth with latent distances, by kind and norm."""
+    ground_ranks = stats.rankdata(pairs.ground)
+    found = {}
+    for norm, latent in (("l1", pairs.l1), ("l2", pairs.l2)):
+        found["rank", norm] = _pearson(ground_ranks, stats.rankdata(latent))
+        found["linear", norm] = _pearson(pairs.ground, latent)
+    return dict(sorted(found.items(), reverse=True, key=lambda item: item[0][0]))
+
+
+def _pearson(x: np.ndarray, y: np.ndarray) -> float:
+    """Pearson's correlation; 0 where one of them is constant."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+class _Traversals(NamedTuple):
+    """Rows that differ in one factor alone.
+
+    Attributes:
+        rows: `(traversals, values)`, row numbers in the order of the factor's values; where `sizes`
+            is smaller, the rest repeats the last.
+        sizes: `(traversals,)`, how many values each traversal has.
+    """
+
+    rows: np.ndarray
+    sizes: np.ndarray
+
+
+def _along_factor(
+    generator: np.random.Generator,
+    codes: np.ndarray,
+    numbers: np.ndarray,
+    factor: int,
+    repeats: int,
+    triplets: int,
+) -> list[dict[str, float]]:
+    """The scores along one factor; none, with a warning, where it has no traversals."""
+    traversals = _traversals(generator, numbers, factor, repeats)
+    if traversals is None:
+        base.warn_not_scored(factor, "no two of its values occur beside the same other factors")
+        return []
+    pairs = _pairs_along(generator, codes, numbers[:, factor], traversals, triplets)
+    correlations = {f"{kind}_factor_{n}": v for (kind, n), v in _correlations(pairs).items()}
+    coverage = float(traversals.sizes.mean()) / (int(numbers[:, factor].max()) + 1)
+    return [{**correlations, **_mean_shapes(codes, traversals), "coverage": coverage}]
+
+
+def _traversals(
+    generator: np.random.Generator, numbers: np.ndarray, factor: int, repeats: int
+) -> _Traversals | None:
+    """Random traversals of one factor, one row for each value; None where there are none."""
+    context = _number_rows(np.delete(numbers, factor, axis=1))
+    values = int(numbers[:, factor].max()) + 1
+    cells = base.group_rows(context * values + numbers[:, factor])
+    of_context = cells.values // values
+    start = np.flatnonzero(np.diff(of_context, prepend=-1))
+    size = np.diff(start, append=len(of_context))
+    usable = np.flatnonzero(size > 1)
+    if not len(usable):
+        return None
+    drawn = usable[generator.integers(len(usable), size=repeats)]
+    place = np.minimum(np.arange(size[drawn].max()), size[drawn, None] - 1)
+    cell = start[drawn, None] + place
+    row = cells.rows[cells.starts[cell] + generator.integers(cells.sizes[cell])]
+    # A place beyond the end repeats the last row itself, not another of its cell.
+    return _Traversals(np.take_along_axis(row, place, axis=1), size[drawn])
+
+
+def _number_rows(table: np.ndarray) -> np.ndarray:
+    """For each row the number of its combination of values, `(n,)`."""
+    number = np.zeros(len(table), np.int64)
+    for column in table.T:
+        # Renumbered after each column: a product of many sizes would not fit 64 bits.
+        number = base.number_values(number * (int(column.max()) + 1) + column)[1]
+    return number
+
+
+def _pairs_along(
+    generator: np.random.Generator,
+    codes: np.ndarray,
+    numbers: np.ndarray,
+    traversals: _Traversals,
+    triplets: int,
+) -> _Pairs:
+    first, second = _triplet_pairs(generator, traversals.sizes, triplets)
+    a = np.take_along_axis(traversals.rows, first, axis=1).ravel()
+    b = np.take_along_axis(traversals.rows, second, axis=1).ravel()
+    return _Pairs(np.abs(numbers[a] - numbers[b]), *_latent_distances(codes[a], codes[b]))
+
+
+def _mean_shapes(codes: np.ndarray, traversals: _Traversals) -> dict[str, float]:
+    """Flatness and ratios of traversals: the forms of the ways that their codes take."""
+    parts = [_shape_of(z, sizes) for z, sizes in _codes_along(codes, traversals)]
+    widths, lengths, ratios = (np.concatenate(part) for part in zip(*parts, strict=True))
+    flatness = _ratio(widths.mean(axis=0), lengths.mean(axis=0))
+    names = ("flatness_l1", "flatness_l2", "axis_ratio", "linear_ratio", "axis_alignment")
+    return dict(zip(names, [*flatness.tolist(), *ratios.mean(axis=0).tolist()], strict=True))
+
+
+def _codes_along(
+    codes: np.ndarray, traversals: _Traversals
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Codes `(some traversals, values, latents)` and how many of the values count."""
+    values = traversals.rows.shape[1]
+    chunk = max(1, _CHUNK // (values * values * codes.shape[1]))
+    for begin in range(0, len(traversals.rows), chunk):
+        part = slice(begin, begin + chunk)
+        yield codes[traversals.rows[part]].astype(np.float64), traversals.sizes[part]
+
+
+def _shape_of(z: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Widths and lengths by L1 and L2 `(traversals, 2)`, and the three ratios `(traversals, 3)`."""
+    widths = [d.max(axis=(1, 2)) for d in _latent_distances(z[:, :, None], z[:, None])]
+    # Rows past the end repeat the last: they add steps of length 0, and the step that closes.
+    steps = _latent_distances(z, np.roll(z, -1, axis=1))
+    lengths = [step.sum(axis=1) - step.max(axis=1) for step in steps]
+    return np.stack(widths, 1), np.stack(lengths, 1), _ratios(z, sizes)
+
+
+def _ratios(z: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Axis ratio, linear ratio and their ratio, `(traversals, 3)`."""
+    counts = (np.arange(z.shape[1]) < sizes[:, None])[..., None]
+    shifted = (z - z[:, :1]) * counts  # Equal codes then give exactly 0.
+    mean = shifted.sum(axis=1, keepdims=True) / sizes[:, None, None]
+    centred = (shifted - mean) * counts
+    scatter = np.einsum("tvi,tvj->tij", centred, centred)
+    axes = np.diagonal(scatter, axis1=1, axis2=2)
+    total = axes.sum(axis=1)
+    axis = _normalized(_ratio(axes.max(axis=1), total), z.shape[2])
+    linear = _normalized(_ratio(np.linalg.eigvalsh(scatter)[:, -1], total), z.shape[2])
+    linear = np.maximum(
+        linear, axis
+    )  # By rounding alone an eigenvalue can fall short of a variance.
+    return np.stack([axis, linear, _ratio(axis, linear)], axis=1)
+
+
+def _normalized(share: np.ndarray, latents: int) -> np.ndarray:
+    """The largest of `latents` shares, 1/latents ... 1, as 0 ... 1; no variance at all is 0."""
+    if latents == 1:
+        return share
+    return np.maximum((share - 1 / latents) / (1 - 1 / latents), 0.0)
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """The ratio of two numbers >= 0; 0 where the denominator is."""
+    return np.divide(
+        numerator, denominator, out=np.zeros_like(numerator), where=np.asarray(denominator) > 0
+    )
+
+
+def _mean_of_dicts(dicts: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in dicts])) for name in (dicts or [{}])[0]}
