@@ -21,11 +21,11 @@ class Table:
     """A dataset, encoded.
 
     Attributes:
-        codes: means of q(z|x), `(n, latent_dim)`.
+        codes: means of q(z|x), `(n, latents)`; of a categorical latent the number of the most probable category.
         factors: `(n, factors)` integers, or None where the dataset has none.
         indices: which images these are, `(n,)`.
         reconstruction: -log p(x|z) with one sample of q(z|x), in nats, `(n,)`.
-        latent_kl: KL(q(z_j|x) || p(z_j)) in nats, `(n, latent_dim)`, or None where the model has none.
+        latent_kl: KL(q(z_j|x) || p(z_j)) in nats, `(n, latents)`, or None where the model has none.
     """
 
     codes: np.ndarray
@@ -41,8 +41,10 @@ class Traversal:
 
     Attributes:
         images: `(latents, columns, height, width, channels)` in [0, 1]; rows sorted by falling KL,
-            or by falling variance of the codes where the model has no KL.
-        values: the value of the moving latent in each column, `(columns,)`.
+            or by falling variance of the codes where the model has no KL. A categorical latent fills the
+            first columns, one for each category; what is left of a row is white.
+        filled: how many columns of each row hold images, `(latents,)`.
+        values: the value of a moving continuous latent in each column, `(columns,)`.
         latents: which latent moves in each row, `(latents,)`.
         kl: mean KL of each row's latent in nats, `(latents,)`, or None.
         variance: variance of each row's code over the images, `(latents,)`.
@@ -50,6 +52,7 @@ class Traversal:
     """
 
     images: np.ndarray
+    filled: np.ndarray
     values: np.ndarray
     latents: np.ndarray
     kl: np.ndarray | None
@@ -169,12 +172,14 @@ def traverse(
 ) -> Traversal:
     """Decodes codes in which one latent moves from `-span` to `span` and the others stay at an image's code.
 
+    A categorical latent goes through its categories instead.
+
     Args:
         model: a model of the zoo.
         data: as for `encode`.
         index: the image whose code is kept; default: one drawn by `seed`.
         span: in standard deviations of the prior.
-        columns: values of each latent.
+        columns: values of each continuous latent; more, where a categorical latent has more categories.
         samples: images whose mean KL, or variance of codes, sorts the rows.
         seed: of the draws.
 
@@ -189,14 +194,16 @@ def traverse(
     variance = table.codes.var(axis=0)
     kl = None if table.latent_kl is None else table.latent_kl.mean(axis=0)
     latents = np.argsort(-(variance if kl is None else kl), kind="stable")
-    code = model.encode(data.images([index])).mean().numpy()
-    values = np.linspace(-span, span, columns)
-    grid = np.tile(code, (len(latents), columns, 1))
-    for row, latent in enumerate(latents):
-        grid[row, :, latent] = values
-    images = [model.decode(codes).mean().numpy() for codes in grid]
+    code = model.encode(data.images([index])).mode().numpy()[0]
+    # A categorical latent may have more categories than there are columns.
+    values = np.linspace(-span, span, max(columns, *model.categories, 1))
+    rows = [model.decode(model.moved(code, latent, values)).mean().numpy() for latent in latents]
+    filled = np.array([len(row) for row in rows])
+    images = np.ones((len(rows), len(values), *data.image_shape), np.float32)
+    for row, made in zip(images, rows, strict=True):
+        row[: len(made)] = made
     kl = None if kl is None else kl[latents]
-    return Traversal(np.stack(images), values, latents, kl, variance[latents], index)
+    return Traversal(images, filled, values, latents, kl, variance[latents], index)
 
 
 def reconstruct(

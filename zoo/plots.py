@@ -45,6 +45,7 @@ def traversals(
     *,
     values: Sequence[float],
     labels: Sequence[str],
+    filled: Sequence[int] | None = None,
     title: str | None = None,
 ) -> Figure:
     """Images as one latent after the other moves: a row for each latent, a column for each value.
@@ -53,6 +54,7 @@ def traversals(
         images: `(rows, columns, height, width, channels)`, in [0, 1] or uint8; 1 or 3 channels.
         values: `(columns,)`, what the moved latent is set to.
         labels: a text for each row, such as `"z3  KL 2.31"`.
+        filled: how many images each row has, at its left; default: all columns.
         title: a line above.
 
     Raises:
@@ -67,8 +69,12 @@ def traversals(
     images = _checked("images", images, "rows, columns")
     rows, columns = images.shape[:2]
     _check_count("labels", labels, rows, "row")
+    filled = [columns] * rows if filled is None else filled
+    _check_count("filled", filled, rows, "row")
     _check_count("values", values, columns, "column")
-    cells = {(row, column): images[row, column] for row, column in np.ndindex(rows, columns)}
+    cells = {
+        (row, column): images[row, column] for row in range(rows) for column in range(filled[row])
+    }
     return _sheet(cells, row_labels=labels, column_labels=[_number(v) for v in values], title=title)
 
 

@@ -110,6 +110,7 @@ def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_n
     return plots.traversals(
         traversal.images,
         values=traversal.values,
+        filled=traversal.filled,
         labels=[f"z{latent}  {size}" for latent, size in rows],
         title=(
             f"{type(model).__name__} on {data_name}: "

@@ -15,7 +15,7 @@ import tensorflow_probability as tfp
 
 from zoo import likelihoods, networks
 from zoo.checks import check_integer
-from zoo.models import _inputs
+from zoo.models import _inputs, _latents
 from zoo.optimizers import Adam
 from zoo.schedules import Schedule, check_weight, value_at
 
@@ -55,7 +55,7 @@ class VAE(keras.Model):
 
     Sums go over pixels and latents, means over the batch. Train it with `fit`, on an array of images or on a
     `tf.data.Dataset` of batches; images are float in [0, 1] or uint8. Calling the model, or `predict`, gives
-    reconstructions: the mean image of the mean code.
+    reconstructions: the mean image of the most probable latents, which are the posterior's means.
 
     Args:
         image_shape: `(height, width, channels)`.
@@ -86,6 +86,8 @@ class VAE(keras.Model):
     short_run: ClassVar[dict[str, Any]] = {}
     # Whether there is a KL divergence to the prior, and so an evidence lower bound, to report.
     has_elbo: ClassVar[bool] = True
+    # How many categories each categorical latent has. Their one-hot blocks are the last numbers of a latent vector.
+    categories: tuple[int, ...] = ()
     # Whether the loss weighs that divergence by `kl_cost`, so that free bits mean something.
     weighs_kl: ClassVar[bool] = True
 
@@ -116,7 +118,7 @@ class VAE(keras.Model):
         self.decoder = networks.check_network(
             decoder or self._default_decoder(),
             "decoder",
-            (self.latent_dim,),
+            (self.decoder_inputs,),
             self._decoder_shape(),
         )
         self.trackers = [keras.metrics.Mean(name) for name in self.tracked()]
@@ -128,6 +130,16 @@ class VAE(keras.Model):
     def encoder_outputs(self) -> int:
         """Numbers that the encoder makes for each image."""
         return 2 * self.latent_dim
+
+    @property
+    def decoder_inputs(self) -> int:
+        """Numbers that the decoder takes for each image."""
+        return self.latent_dim
+
+    @property
+    def batches_per_step(self) -> int:
+        """Batches of images that a training step uses up."""
+        return 1
 
     def tracked(self) -> list[str]:
         """Names of the quantities that `fit` reports, in their order."""
@@ -191,17 +203,41 @@ class VAE(keras.Model):
             latents: `(batch, latent_dim)`.
             training: whether layers such as dropout behave as in training.
         """
+        return self.likelihood(self.decoder(self.check_latents(latents), training=training))
+
+    def check_latents(self, latents) -> tf.Tensor:
+        """Latents as float32; raises `ValueError` unless they are `(batch, latent_dim)`."""
         latents = tf.cast(latents, tf.float32)
         if latents.shape.rank != 2 or latents.shape[-1] != self.latent_dim:
             raise ValueError(
                 f"Expected latents of shape {(None, self.latent_dim)}. "
                 f"Received: shape {tuple(latents.shape)}."
             )
-        return self.likelihood(self.decoder(latents, training=training))
+        return latents
 
     def call(self, images, training: bool = False) -> tf.Tensor:
-        """Reconstructions `(batch, *image_shape)`: the mean image of the mean code."""
-        return self.decode(self.encode(images, training).mean(), training).mean()
+        """Reconstructions `(batch, *image_shape)`: the mean image of the most probable latents."""
+        return self.decode(self.encode(images, training).mode(), training).mean()
+
+    def codes(self, latents: tf.Tensor) -> tf.Tensor:
+        """What metrics see of latents `(batch, latent_dim)`: a column for each latent, `(batch, latents)`.
+
+        A continuous latent is its own code; that of a categorical latent is the number of its largest category.
+        """
+        return _latents.codes(latents, self.categories)
+
+    def moved(self, latents: np.ndarray, latent: int, values: Sequence[float]) -> np.ndarray:
+        """Copies of one latent vector `(latent_dim,)` in which one latent moves, for traversals.
+
+        Args:
+            latents: the vector.
+            latent: which one moves: its column in `codes`.
+            values: what a continuous latent goes through; a categorical one goes through its categories.
+
+        Returns:
+            `(values, latent_dim)`, or `(categories of this latent, latent_dim)`.
+        """
+        return _latents.moved(latents, latent, values, self.categories)
 
     def sample(self, n, seed) -> tuple[tf.Tensor, tf.Tensor]:
         """Images from the prior: `n` mean images `(n, *image_shape)` and their latents `(n, latent_dim)`.
@@ -235,13 +271,14 @@ class VAE(keras.Model):
     def measure(self):
         """A compiled function of images and a seed, for evaluation.
 
-        It gives the codes `(batch, latent_dim)`, the reconstruction term `(batch,)` and the KL of each latent
-        `(batch, latent_dim)`, both in nats, or None where there is none.
+        It gives the codes `(batch, latents)`, the reconstruction term `(batch,)` and the KL of each latent
+        `(batch, latents)`, both in nats, or None where there is none.
         """
 
         def terms_of(images, seed):
             terms = self.elbo_terms(images, seed=seed)
-            return terms.posterior.mean(), terms.reconstruction, terms.latent_kl
+            codes = self.codes(terms.posterior.mode())
+            return codes, terms.reconstruction, terms.latent_kl
 
         return tf.function(terms_of, autograph=False, reduce_retracing=True)
 
@@ -468,7 +505,7 @@ class VAE(keras.Model):
 
     def _default_decoder(self) -> keras.Model:
         return networks.convolutional_decoder(
-            self.latent_dim,
+            self.decoder_inputs,
             self.image_shape,
             self.likelihood.outputs_per_value,
             seed=self.seed_for(1),
@@ -501,9 +538,13 @@ def share_of_mean(losses: tf.Tensor, optimizer: keras.Optimizer) -> tf.Tensor:
     return optimizer.scale_loss(tf.reduce_mean(losses) / replicas)
 
 
-def update(optimizer: keras.Optimizer, loss, variables, tape: tf.GradientTape) -> None:
-    """One step of the optimizer down the gradient of the loss."""
-    optimizer.apply(tape.gradient(loss, variables), variables)
+def update(
+    optimizer: keras.Optimizer, loss, variables, tape: tf.GradientTape
+) -> list[tf.Tensor]:
+    """One step of the optimizer down the gradient of the loss, which it returns."""
+    gradients = tape.gradient(loss, variables)
+    optimizer.apply(gradients, variables)
+    return gradients
 
 
 def _check_image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
