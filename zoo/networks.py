@@ -26,8 +26,11 @@ def convolutional_encoder(
     *,
     filters: Sequence[int] | None = None,
     units: int | None = None,
+    activation: str = "relu",
+    output_bias: bool = True,
     seed: int | None = None,
     dtype=None,
+    name: str = "encoder",
 ) -> keras.Model:
     """Convolutions of stride 2 down to a map of about 4x4, then two dense layers.
 
@@ -37,8 +40,11 @@ def convolutional_encoder(
         filters: channels of each 4x4 convolution. Default: the paper's 32, 32, 64, 64 for 64x64 images, fewer for
             smaller images and further 64s for larger ones.
         units: width of the dense layer. Default: the paper's 128 for grey images and 256 for colour.
+        activation: of all layers but the last, which is linear.
+        output_bias: whether the last layer has a bias.
         seed: seeds the initial weights.
         dtype: Keras dtype policy of the layers.
+        name: of the network.
 
     Example:
         >>> convolutional_encoder((64, 64, 1), outputs=20).output_shape
@@ -46,7 +52,7 @@ def convolutional_encoder(
     """
     filters = _filters(image_shape) if filters is None else filters
     weights = _initializers(seed)
-    common = {"activation": "relu", "dtype": dtype}
+    common = {"activation": activation, "dtype": dtype}
     x = inputs = keras.Input(image_shape, name="images")
     for index, count in enumerate(filters):
         x = layers.Conv2D(
@@ -62,8 +68,8 @@ def convolutional_encoder(
     x = layers.Dense(
         units or _units(image_shape), kernel_initializer=next(weights), name="dense", **common
     )(x)
-    x = _output(outputs, weights)(x)
-    return keras.Model(inputs, x, name="encoder")
+    x = _output(outputs, weights, use_bias=output_bias)(x)
+    return keras.Model(inputs, x, name=name)
 
 
 def convolutional_decoder(
@@ -170,9 +176,10 @@ def discriminator(
     seed: int | None = None,
     dtype=None,
 ) -> keras.Model:
-    """The latent discriminator of FactorVAE: `hidden_layers` dense layers with leaky ReLU (0.2), two logits.
+    """A discriminator of latents: `hidden_layers` dense layers with leaky ReLU (0.2), two logits.
 
-    Logit 0 says "drawn from q(z)", logit 1 "drawn from the product of its marginals".
+    Logit 0 says "drawn from q(z)"; logit 1 says "drawn from the other distribution": for FactorVAE the product of
+    q(z)'s marginals, for the adversarial autoencoder the prior.
 
     Example:
         >>> discriminator(10).output_shape
@@ -186,6 +193,36 @@ def discriminator(
         )(x)
         x = layers.LeakyReLU(0.2, name=f"leaky_relu_{index}", dtype=dtype)(x)
     return keras.Model(inputs, _output(2, weights)(x), name="discriminator")
+
+
+def image_discriminator(
+    image_shape: Sequence[int], *, seed: int | None = None, dtype=None, **kwargs
+) -> keras.Model:
+    """A discriminator of images: the convolutional encoder with leaky ReLU (0.2) and one number for each image.
+
+    It has no normalisation, which would tie the images of a batch together where a gradient penalty wants each one's
+    own gradient; and its last layer has no bias, because a Wasserstein critic is free up to a constant.
+
+    Args:
+        image_shape: `(height, width, channels)`, any size.
+        seed: seeds the initial weights.
+        dtype: Keras dtype policy of the layers.
+        **kwargs: of `convolutional_encoder`: `filters`, `units`.
+
+    Example:
+        >>> image_discriminator((64, 64, 1)).output_shape
+        (None, 1)
+    """
+    return convolutional_encoder(
+        image_shape,
+        1,
+        activation="leaky_relu",
+        output_bias=False,
+        seed=seed,
+        dtype=dtype,
+        name="discriminator",
+        **kwargs,
+    )
 
 
 def check_network(network, role: str, input_shape: Sequence[int], output_shape: Sequence[int]):
@@ -264,8 +301,14 @@ def _dense_stack(x, units: Sequence[int], activation: str, weights, dtype):
     return x
 
 
-def _output(count: int, weights) -> layers.Layer:
-    return layers.Dense(count, kernel_initializer=next(weights), name="outputs", dtype="float32")
+def _output(count: int, weights, use_bias: bool = True) -> layers.Layer:
+    return layers.Dense(
+        count,
+        use_bias=use_bias,
+        kernel_initializer=next(weights),
+        name="outputs",
+        dtype="float32",
+    )
 
 
 def _initializers(seed: int | None) -> Iterator[keras.Initializer]:

@@ -36,6 +36,7 @@ CHECKPOINT_EVERY = 500
 # Arguments of every model that a run gives by itself, or that are no settings.
 OF_THE_RUN = {
     *("self", "image_shape", "latent_dim", "likelihood", "encoder", "decoder", "seed", "kwargs"),
+    "discriminator",
 }
 
 
@@ -232,7 +233,8 @@ def _fit(
     start = int(model.optimizer.iterations)
     if start >= config.steps:
         return
-    stream = data.batches(config.batch_size, seed=config.seed, start_step=start)
+    first = start * model.batches_per_step
+    stream = data.batches(config.batch_size, seed=config.seed, start_step=first)
     recorder = _Recorder(data, config, folder, start, checkpoint_every, show_progress)
     with contextlib.closing(recorder):
         model.fit(stream, steps_per_epoch=config.steps - start, verbose=0, callbacks=[recorder])

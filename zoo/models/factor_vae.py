@@ -6,14 +6,13 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from zoo import networks
-from zoo.checks import check_integer
-from zoo.models.vae import VAE, ElboTerms, adam, share_of_mean, update, watching
+from zoo.models._adversarial import LatentAdversarial
+from zoo.models.vae import ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class FactorVAE(VAE):
+class FactorVAE(LatentAdversarial):
     """FactorVAE: a VAE whose aggregate posterior is driven towards independent latents.
 
         loss = reconstruction + KL + gamma * TC,   TC = KL(q(z) || prod_j q(z_j)) ~ E_q(z)[D_0(z) - D_1(z)]
@@ -52,17 +51,10 @@ class FactorVAE(VAE):
         discriminator_layers: int = 6,
         **kwargs,
     ):
-        super().__init__(image_shape, latent_dim, **kwargs)
+        super().__init__(
+            image_shape, latent_dim, discriminator_layers=discriminator_layers, **kwargs
+        )
         self.gamma = check_weight("gamma", gamma)
-        self.discriminator_layers = check_integer(
-            "discriminator_layers", discriminator_layers, least=1
-        )
-        self.discriminator = networks.discriminator(
-            self.latent_dim,
-            hidden_layers=self.discriminator_layers,
-            seed=self.seed_for(2),
-            dtype=self.dtype_policy,
-        )
 
     def tracked(self) -> list[str]:
         """Names of the quantities that `fit` reports."""
@@ -77,8 +69,7 @@ class FactorVAE(VAE):
 
     def total_correlation(self, latents: tf.Tensor) -> tf.Tensor:
         """The discriminator's log density ratio, `(batch,)`; its mean over q(z) estimates TC in nats."""
-        logits = self.discriminator(latents)
-        return logits[:, 0] - logits[:, 1]
+        return self.log_density_ratio(latents)
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         """Algorithm 2: one update of the VAE, then one of the discriminator."""
@@ -94,72 +85,15 @@ class FactorVAE(VAE):
         # discriminator would learn to tell the encoder's last step, and its gradient would amplify each step.
         latents = self.encode(others, training=True).sample(seed=tf.random.fold_in(seed, 1))
         permuted = permute_dims(latents, tf.random.fold_in(seed, 2))
-        with watching(self.elbo_variables) as tape:
-            terms = self.elbo_terms(images, training=True, seed=seed)
-            values = self.objective(terms)
-            loss = share_of_mean(values["loss"], self.optimizer)
-        update(self.optimizer, loss, self.elbo_variables, tape)
-        loss = self.train_discriminator(terms.latents, permuted)
-        return self.track({**values, "discriminator_loss": loss})
-
-    def train_discriminator(self, latents: tf.Tensor, permuted: tf.Tensor) -> tf.Tensor:
-        """One update of the discriminator; returns its loss."""
-        variables = self.discriminator.trainable_variables
-        with watching(variables) as tape:
-            loss = self.discriminator_loss(latents, permuted)
-            share = share_of_mean(loss, self.discriminator_optimizer)
-        update(self.discriminator_optimizer, share, variables, tape)
-        return loss
-
-    def discriminator_loss(self, latents: tf.Tensor, permuted: tf.Tensor) -> tf.Tensor:
-        """Mean cross-entropy of telling latents of q(z) from permuted ones; ln 2 when it cannot.
-
-        No gradient reaches the latents.
-        """
-        sizes = [tf.shape(latents)[0], tf.shape(permuted)[0]]
-        both = tf.stop_gradient(tf.concat([latents, permuted], axis=0))
-        logits = self.discriminator(both, training=True)
-        real, fake = tf.split(logits[:, 0] - logits[:, 1], sizes)
-        # The cross-entropy of two logits is softplus of wrong minus right.
-        real_loss = tf.reduce_mean(tf.nn.softplus(-real))
-        fake_loss = tf.reduce_mean(tf.nn.softplus(fake))
-        return 0.5 * (real_loss + fake_loss)
+        return self.adversarial_step(images, permuted, seed)
 
     def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Pairs of independent batches."""
         return paired(batches)
 
-    def compile(self, optimizer=None, discriminator_optimizer=None, **kwargs) -> None:
-        """Sets the two optimizers.
-
-        Args:
-            optimizer: for encoder, decoder and likelihood; default Adam(1e-4), as in the paper.
-            discriminator_optimizer: default Adam(1e-4, beta_1=0.5, beta_2=0.9), as in the paper.
-            **kwargs: of `VAE.compile`.
-        """
-        super().compile(optimizer, **kwargs)
-        if discriminator_optimizer is None:
-            discriminator_optimizer = adam(1e-4, beta_1=0.5, beta_2=0.9)
-        self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
-        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
-
-    @property
-    def optimizers(self) -> list[keras.Optimizer]:
-        """That of the VAE and that of the discriminator."""
-        return [self.optimizer, self.discriminator_optimizer]
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """What `compile` was called with, for `.keras` files."""
-        optimizer = keras.saving.serialize_keras_object(self.discriminator_optimizer)
-        return {**super().get_compile_config(), "discriminator_optimizer": optimizer}
-
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        own = {
-            "gamma": keras.saving.serialize_keras_object(self.gamma),
-            "discriminator_layers": self.discriminator_layers,
-        }
-        return {**super().get_config(), **own}
+        return {**super().get_config(), "gamma": keras.saving.serialize_keras_object(self.gamma)}
 
 
 def permute_dims(latents: tf.Tensor, seed: Sequence[int] | tf.Tensor) -> tf.Tensor:

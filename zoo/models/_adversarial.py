@@ -1,0 +1,164 @@
+"""What models with a discriminator share: its optimizer, its update, and for latents its density ratio."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from zoo import networks
+from zoo.checks import check_integer
+from zoo.models.vae import VAE, ElboTerms, adam, share_of_mean, update, watching
+
+
+class Adversarial(VAE):
+    """A model beside a discriminator, which has an optimizer of its own.
+
+    A subclass makes `discriminator`, a `keras.Model`, in its constructor. The model's `optimizer` trains
+    `elbo_variables`, the discriminator's trains the discriminator, and no variable belongs to both.
+    """
+
+    def compile(self, optimizer=None, discriminator_optimizer=None, **kwargs) -> None:
+        """Sets the two optimizers.
+
+        Args:
+            optimizer: for encoder, decoder and likelihood; default Adam(1e-4).
+            discriminator_optimizer: default Adam(1e-4, beta_1=0.5, beta_2=0.9), as Kim & Mnih 2018.
+            **kwargs: of `VAE.compile`.
+        """
+        super().compile(optimizer, **kwargs)
+        if discriminator_optimizer is None:
+            discriminator_optimizer = adam(1e-4, beta_1=0.5, beta_2=0.9)
+        self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    @property
+    def optimizers(self) -> list[keras.Optimizer]:
+        """That of encoder and decoder, and that of the discriminator."""
+        return [self.optimizer, self.discriminator_optimizer]
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What `compile` was called with, for `.keras` files."""
+        optimizer = keras.saving.serialize_keras_object(self.discriminator_optimizer)
+        return {**super().get_compile_config(), "discriminator_optimizer": optimizer}
+
+    def update_discriminator(
+        self, values_of: Callable[[], dict[str, tf.Tensor]]
+    ) -> dict[str, tf.Tensor]:
+        """One update of the discriminator.
+
+        Args:
+            values_of: gives values by name, among them the `discriminator_loss` whose mean is lowered.
+
+        Returns:
+            These values and the norm of the gradient.
+        """
+        variables = self.discriminator.trainable_variables
+        with watching(variables) as tape:
+            values = values_of()
+            loss = share_of_mean(values["discriminator_loss"], self.discriminator_optimizer)
+        gradients = update(self.discriminator_optimizer, loss, variables, tape)
+        norm = gradient_norm(gradients, self.discriminator_optimizer)
+        return {**values, "discriminator_gradient_norm": norm}
+
+
+class LatentAdversarial(Adversarial):
+    """A VAE whose discriminator tells latents of q(z) from latents of another distribution r(z).
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        latent_dim: number of latents.
+        discriminator_layers: hidden layers of 1000 units.
+        **kwargs: of `VAE`.
+    """
+
+    def __init__(
+        self, image_shape, latent_dim: int = 10, *, discriminator_layers: int = 6, **kwargs
+    ):
+        super().__init__(image_shape, latent_dim, **kwargs)
+        self.discriminator_layers = check_integer(
+            "discriminator_layers", discriminator_layers, least=1
+        )
+        self.discriminator = networks.discriminator(
+            self.latent_dim,
+            hidden_layers=self.discriminator_layers,
+            seed=self.seed_for(2),
+            dtype=self.dtype_policy,
+        )
+
+    def log_density_ratio(self, latents: tf.Tensor) -> tf.Tensor:
+        """The discriminator's estimate of log q(z) - log r(z), `(batch,)`; its mean over q(z) is KL(q(z) || r(z))."""
+        logits = self.discriminator(latents)
+        return logits[:, 0] - logits[:, 1]
+
+    def adversarial_step(self, images, others: tf.Tensor, seed) -> dict[str, tf.Tensor]:
+        """One update of the VAE on images, then one of the discriminator on their latents and on the others.
+
+        Args:
+            images: `(batch, *image_shape)`.
+            others: latents of r(z), `(any, latent_dim)`.
+            seed: two integers, for the sample of q(z|x).
+        """
+        with watching(self.elbo_variables) as tape:
+            terms: ElboTerms = self.elbo_terms(images, training=True, seed=seed)
+            values = self.objective(terms)
+            loss = share_of_mean(values["loss"], self.optimizer)
+        update(self.optimizer, loss, self.elbo_variables, tape)
+        loss = self.train_discriminator(terms.latents, others)
+        return self.track({**values, "discriminator_loss": loss})
+
+    def train_discriminator(self, latents: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+        """One update of the discriminator; returns its loss."""
+        values = self.update_discriminator(
+            lambda: {"discriminator_loss": self.discriminator_loss(latents, others)}
+        )
+        return values["discriminator_loss"]
+
+    def discriminator_loss(self, latents: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+        """Mean cross-entropy of telling latents of q(z) from the others; ln 2 when it cannot.
+
+        At the best discriminator it is ln 2 - JS(q(z), r(z)). No gradient reaches the latents.
+        """
+        sizes = [tf.shape(latents)[0], tf.shape(others)[0]]
+        both = tf.stop_gradient(tf.concat([latents, others], axis=0))
+        logits = self.discriminator(both, training=True)
+        real, fake = tf.split(logits[:, 0] - logits[:, 1], sizes)
+        # The cross-entropy of two logits is softplus of wrong minus right.
+        real_loss = tf.reduce_mean(tf.nn.softplus(-real))
+        fake_loss = tf.reduce_mean(tf.nn.softplus(fake))
+        return 0.5 * (real_loss + fake_loss)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "discriminator_layers": self.discriminator_layers}
+
+
+def gradient_norm(gradients: Sequence[tf.Tensor], optimizer: keras.Optimizer) -> tf.Tensor:
+    """Euclidean norm of the gradient of a mean loss, all variables together."""
+    scale = share_of_mean(tf.ones(()), optimizer)
+    return tf.linalg.global_norm(gradients) / scale
+
+
+def grouped(batches: tf.data.Dataset, size: int) -> tf.data.Dataset:
+    """Tuples of `size` successive batches; no batch is used twice in a pass.
+
+    A finite dataset is passed through `size` times, so that there are as many tuples as batches.
+
+    Args:
+        batches: of tensors.
+        size: batches for each tuple.
+
+    Example:
+        >>> numbers = tf.data.Dataset.range(6).batch(2)
+        >>> [[b.numpy().tolist() for b in group] for (group,) in grouped(numbers, 2)]
+        [[[0, 1], [2, 3]], [[4, 5], [0, 1]], [[2, 3], [4, 5]]]
+    """
+    count = int(batches.cardinality())
+    is_endless = count == tf.data.INFINITE_CARDINALITY
+    windows = (batches if is_endless else batches.repeat(size)).window(size, drop_remainder=True)
+
+    def members(window: tf.data.Dataset):
+        return (tuple(window.skip(i).take(1).get_single_element() for i in range(size)),)
+
+    groups = windows.map(members)
+    return groups if count < 0 else groups.apply(tf.data.experimental.assert_cardinality(count))

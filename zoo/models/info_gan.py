@@ -1,0 +1,311 @@
+"""InfoGAN."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from zoo import networks
+from zoo.checks import check_integer
+from zoo.models import _latents
+from zoo.models._adversarial import Adversarial, gradient_norm, grouped
+from zoo.models.vae import adam, share_of_mean, update, watching
+from zoo.schedules import Schedule, check_weight, value_at
+
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class InfoGAN(Adversarial):
+    """InfoGAN: a generator whose codes an encoder can read from its images, against a discriminator.
+
+        generator, encoder:  loss = E[-log D(G(c, e))] - information_weight * I
+        discriminator:       loss = 1/2 E[-log D(x)] + 1/2 E[-log(1 - D(G(c, e)))]
+        I = E[log Q(c|G(c, e))] + H(c) <= I(c; G(c, e))
+
+    The codes c are uniform on [-1, 1], or one-hot; the noise e is N(0, I). The discriminator's loss is ln 2 where it
+    cannot tell images apart; `mutual_information`, I, is a lower bound in nats, and of a one-hot code it is at most
+    ln of its categories.
+
+    It serves like a VAE. `decoder` is the generator G: codes and noise in, decoder outputs out, whose image is the
+    likelihood's mean. `encoder` is Q, which gives a Gaussian for each uniform code and probabilities for each one-hot
+    code; it is a network of its own, as in Kim & Mnih, so that the discriminator's loss, or its gradient penalty,
+    does not shape the codes, and it is exported alone. `decode(latents)` takes the noise at its mean, 0, so that
+    an image follows from its code; `decode(latents, noise=...)` takes yours, and `sample` draws it. `latent_dim`
+    counts the codes, one-hot blocks included, and not the noise. There is no evidence lower bound; what `evaluate`
+    calls `reconstruction` is -log p(x|c) for c read by the encoder, which nothing in training lowers.
+
+    A step updates the discriminator on `discriminator_steps` batches, each new, then generator and encoder on codes
+    drawn from the prior. `batch_size` is what each of these updates sees; an epoch has as many steps as the data
+    has batches, so that the data are passed through `discriminator_steps` times.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        latent_dim: numbers of the code: uniform ones first, then the one-hot blocks.
+        categories: sizes of the one-hot blocks, such as `(3,)`; one number for one block.
+        noise_dim: numbers >= 0 of the noise.
+        information_weight: weight >= 0 of the mutual information, or a schedule.
+        discriminator_steps: updates of the discriminator for each one of the generator.
+        discriminator: `keras.Model` from `(batch, *image_shape)` to `(batch, 1)`: log odds that an image is real.
+            Default: `zoo.networks.image_discriminator`.
+        **kwargs: of `VAE`, without `free_bits`. A `decoder` maps `(batch, latent_dim + noise_dim)`.
+
+    Raises:
+        ValueError: an argument is out of range, or a likelihood has a spread that the decoder or training would
+            have to find: a discriminator sees the mean image alone.
+
+    Example:
+        >>> import numpy as np
+        >>> model = InfoGAN((8, 8, 1), latent_dim=5, categories=(3,), noise_dim=4, seed=0)
+        >>> model.compile()
+        >>> history = model.fit(np.zeros((32, 8, 8, 1)), verbose=0).history
+        >>> model.encode(np.zeros((1, 8, 8, 1))).mean().shape, model.sample(2, seed=0)[0].shape
+        (TensorShape([1, 5]), TensorShape([2, 8, 8, 1]))
+
+    Reference: Chen et al., InfoGAN, 2016, equations 5-6 and appendix C; Kim & Mnih 2018, appendix G.
+    """
+
+    has_elbo: ClassVar[bool] = False
+    weighs_kl: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        image_shape,
+        latent_dim: int = 10,
+        *,
+        categories: int | Sequence[int] = (),
+        noise_dim: int = 62,
+        information_weight: float | Schedule = 1.0,
+        discriminator_steps: int = 1,
+        discriminator: keras.Model | None = None,
+        **kwargs,
+    ):
+        latent_dim = check_integer("latent_dim", latent_dim, least=1)
+        self.categories = _latents.check_categories(categories, latent_dim)
+        self.noise_dim = check_integer("noise_dim", noise_dim, least=0)
+        super().__init__(image_shape, latent_dim, **kwargs)
+        self._check_likelihood()
+        self.trackers.append(keras.metrics.Mean("reconstruction"))
+        self.information_weight = check_weight("information_weight", information_weight)
+        self.discriminator_steps = check_integer(
+            "discriminator_steps", discriminator_steps, least=1
+        )
+        self.discriminator = networks.check_network(
+            discriminator
+            or networks.image_discriminator(
+                self.image_shape, seed=self.seed_for(2), dtype=self.dtype_policy
+            ),
+            "discriminator",
+            self.image_shape,
+            (1,),
+        )
+
+    def _check_likelihood(self) -> None:
+        if self.likelihood.outputs_per_value == 1 and not self.likelihood.trainable_variables:
+            return
+        raise ValueError(
+            f"Expected a likelihood that is known by its mean image, which is all that the discriminator of "
+            f"{type(self).__name__} sees: 'bernoulli', 'gaussian(scale=0.1)', ... "
+            f"Received: {type(self.likelihood).__name__}, whose spread would never be trained."
+        )
+
+    # Codes and noise.
+
+    @property
+    def continuous_dim(self) -> int:
+        """Number of uniform codes."""
+        return self.latent_dim - sum(self.categories)
+
+    @property
+    def encoder_outputs(self) -> int:
+        """A mean and a log variance for each uniform code, a logit for each category."""
+        return 2 * self.continuous_dim + sum(self.categories)
+
+    @property
+    def decoder_inputs(self) -> int:
+        """Codes and noise."""
+        return self.latent_dim + self.noise_dim
+
+    def posterior(self, encoder_outputs: tf.Tensor) -> tfd.Distribution:
+        """Q(c|x): `(batch, encoder_outputs)`, all means, all log variances, then the logits."""
+        outputs, logits = _latents.split(encoder_outputs, self.categories)
+        gaussian = super().posterior(outputs)
+        return _joint(gaussian, [_latents.categorical(block) for block in logits])
+
+    @property
+    def prior(self) -> tfd.Distribution:
+        """p(c): uniform on [-1, 1], and uniform over the categories of each block."""
+        high = tf.ones(self.continuous_dim)
+        uniform = tfd.Independent(tfd.Uniform(-high, high), 1)
+        return _joint(uniform, [_latents.categorical(tf.zeros(size)) for size in self.categories])
+
+    def decode(self, latents, training: bool = False, noise=None) -> tfd.Distribution:
+        """p(x|c, e), with batch shape `(batch,)` and event shape `image_shape`.
+
+        Args:
+            latents: codes `(batch, latent_dim)`.
+            training: whether layers such as dropout behave as in training.
+            noise: `(batch, noise_dim)`; default: its mean, 0.
+        """
+        latents = self.check_latents(latents)
+        if noise is None:
+            noise = tf.zeros((tf.shape(latents)[0], self.noise_dim))
+        inputs = tf.concat([latents, noise], axis=-1)
+        return self.likelihood(self.decoder(inputs, training=training))
+
+    def generate(self, n, seed, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """`n` mean images `(n, *image_shape)` of codes and noise from their priors, and the codes `(n, latent_dim)`."""
+        latents = self.prior.sample(n, seed=tf.random.fold_in(seed, 0))
+        noise = tf.random.stateless_normal((n, self.noise_dim), tf.random.fold_in(seed, 1))
+        return self.decode(latents, training, noise).mean(), latents
+
+    def sample(self, n, seed) -> tuple[tf.Tensor, tf.Tensor]:
+        """Images of the generator, and their codes; arguments as for `VAE.sample`. The noise is drawn as well."""
+        return self.generate(n, tf.stack([tf.cast(seed, tf.int32), 0]))
+
+    # The objective.
+
+    def tracked(self) -> list[str]:
+        """Names of the quantities that `fit` reports; `evaluate` adds `reconstruction`."""
+        return [
+            *("loss", "generator_loss", "discriminator_loss", "mutual_information"),
+            *("generator_gradient_norm", "discriminator_gradient_norm"),
+        ]
+
+    def generator_values(self, n, seed) -> dict[str, tf.Tensor]:
+        """The loss of generator and encoder and its terms by name, each `(n,)`, on new codes."""
+        images, latents = self.generate(n, seed, training=True)
+        generator_loss = self.generator_loss(self.discriminator(images, training=True)[:, 0])
+        information = self.information(images, latents)
+        weight = value_at(self.information_weight, self.step)
+        return {
+            "loss": generator_loss - weight * information,
+            "generator_loss": generator_loss,
+            "mutual_information": information,
+        }
+
+    def information(self, images, latents) -> tf.Tensor:
+        """log Q(c|x) + H(c) in nats, `(batch,)`; its mean over generated images is a lower bound of I(c; x)."""
+        return self.encode(images, training=True).log_prob(latents) + self.prior.entropy()
+
+    def generator_loss(self, fake: tf.Tensor) -> tf.Tensor:
+        """-log D for generated images, `(batch,)`, from the log odds D gives them: the non-saturating form."""
+        return tf.nn.softplus(-fake)
+
+    def discriminator_values(self, images, fakes, seed) -> dict[str, tf.Tensor]:
+        """The discriminator's loss, `(batch,)`, on real and as many generated images; no gradient reaches these.
+
+        At the best discriminator its mean is ln 2 - JS(real, generated).
+
+        Args:
+            images: `(batch, *image_shape)`.
+            fakes: `(batch, *image_shape)`.
+            seed: two integers, for what is random in it: here nothing.
+        """
+        real, fake = self._scores(images, fakes)
+        return {"discriminator_loss": 0.5 * (tf.nn.softplus(-real) + tf.nn.softplus(fake))}
+
+    def _scores(self, images, fakes) -> tuple[tf.Tensor, tf.Tensor]:
+        both = tf.stop_gradient(tf.concat([images, fakes], axis=0))
+        return tf.split(self.discriminator(both, training=True)[:, 0], 2)
+
+    # Training.
+
+    @property
+    def batches_per_step(self) -> int:
+        """Batches of images that a step uses up."""
+        return self.discriminator_steps
+
+    def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """Groups of as many batches as the discriminator makes updates."""
+        return grouped(batches, self.discriminator_steps)
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        """The discriminator's updates, then one of generator and encoder."""
+        batches = self._batches_of(data)
+        seed = self.next_seed()
+        updates = [
+            self.train_discriminator(images, tf.random.fold_in(seed, 1 + number))
+            for number, images in enumerate(batches)
+        ]
+        last = updates[-1]
+        if len(updates) > 1:
+            last = {
+                name: tf.reduce_mean(tf.concat([tf.reshape(u[name], [-1]) for u in updates], 0))
+                for name in last
+            }
+        return self.track({**self.train_generator(tf.shape(batches[-1])[0], seed), **last})
+
+    def train_discriminator(self, images, seed) -> dict[str, tf.Tensor]:
+        """One update of the discriminator; gives its values and the norm of its gradient."""
+        images = self._scaled(images)
+        fakes, _ = self.generate(tf.shape(images)[0], seed, training=True)
+        return self.update_discriminator(
+            lambda: self.discriminator_values(images, fakes, tf.random.fold_in(seed, 2))
+        )
+
+    def train_generator(self, n, seed) -> dict[str, tf.Tensor]:
+        """One update of generator and encoder on `n` new codes; gives its values and the norm of its gradient."""
+        with watching(self.elbo_variables) as tape:
+            values = self.generator_values(n, tf.random.fold_in(seed, 0))
+            loss = share_of_mean(values["loss"], self.optimizer)
+        gradients = update(self.optimizer, loss, self.elbo_variables, tape)
+        return {**values, "generator_gradient_norm": gradient_norm(gradients, self.optimizer)}
+
+    def test_step(self, data) -> dict[str, tf.Tensor]:
+        """The values without an update, and the reconstruction of the images."""
+        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, seed = self._scaled(images), self.next_seed()
+        n = tf.shape(images)[0]
+        fakes, _ = self.generate(n, tf.random.fold_in(seed, 1))
+        return self.track(
+            {
+                **self.generator_values(n, tf.random.fold_in(seed, 0)),
+                **self.discriminator_values(images, fakes, tf.random.fold_in(seed, 2)),
+                "reconstruction": self.elbo_terms(images, seed=seed).reconstruction,
+            }
+        )
+
+    def _batches_of(self, data) -> tuple:
+        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        batches = images if isinstance(images, (tuple, list)) else (images,)
+        if len(batches) == self.discriminator_steps:
+            return tuple(batches)
+        raise ValueError(
+            f"Expected {self.discriminator_steps} batches of images for a step of {type(self).__name__}, one for each "
+            f"update of its discriminator. Received {len(batches)}. Call fit(images), or "
+            "train_on_batch((images, ...))."
+        )
+
+    def compile(self, optimizer=None, discriminator_optimizer=None, **kwargs) -> None:
+        """Sets the two optimizers; the defaults are those of Chen et al., appendix C.
+
+        Args:
+            optimizer: for generator and encoder; default Adam(1e-3, beta_1=0.5).
+            discriminator_optimizer: default Adam(2e-4, beta_1=0.5).
+            **kwargs: of `VAE.compile`.
+        """
+        super().compile(
+            adam(1e-3, beta_1=0.5) if optimizer is None else optimizer,
+            adam(2e-4, beta_1=0.5) if discriminator_optimizer is None else discriminator_optimizer,
+            **kwargs,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        own = {
+            "categories": list(self.categories),
+            "noise_dim": self.noise_dim,
+            "information_weight": keras.saving.serialize_keras_object(self.information_weight),
+            "discriminator_steps": self.discriminator_steps,
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+        }
+        return {**super().get_config(), **own}
+
+
+def _joint(first: tfd.Distribution, rest: Sequence[tfd.Distribution]) -> tfd.Distribution:
+    """All parts in one vector; a part without numbers is left out."""
+    parts = [part for part in (first, *rest) if part.event_shape[0] > 0]
+    return parts[0] if len(parts) == 1 else _latents.Joint(parts)

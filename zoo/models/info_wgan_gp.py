@@ -1,0 +1,108 @@
+"""InfoGAN with a Wasserstein critic and a gradient penalty."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from zoo.models.info_gan import InfoGAN
+from zoo.models.vae import adam
+from zoo.schedules import Schedule, check_weight, value_at
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class InfoWGANGP(InfoGAN):
+    """InfoGAN whose discriminator is a critic: it estimates the Wasserstein distance of the generated images.
+
+        generator, encoder:  loss = -E[D(G(c, e))] - information_weight * I
+        critic:              loss = E[D(G(c, e))] - E[D(x)] + penalty_weight * E[(|grad D(x')| - 1)^2]
+
+    x' lies at random on the line between a real and a generated image. `wasserstein` = E[D(x)] - E[D(G(c, e))] is
+    the distance in units of the images as far as the critic is 1-Lipschitz, which `gradient_penalty`, the last
+    expectation, tells: 0 where it is.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        latent_dim: numbers of the code, as for `InfoGAN`.
+        discriminator_steps: updates of the critic for each one of the generator.
+        penalty_weight: weight >= 0 of the gradient penalty, or a schedule.
+        **kwargs: of `InfoGAN`. A `discriminator` must treat each image by itself: no batch normalisation.
+
+    Example:
+        >>> import numpy as np
+        >>> model = InfoWGANGP((8, 8, 1), latent_dim=2, noise_dim=4, discriminator_steps=2, seed=0)
+        >>> model.compile()
+        >>> history = model.fit(np.zeros((32, 8, 8, 1)), verbose=0).history
+        >>> "wasserstein" in history and "gradient_penalty" in history
+        True
+
+    Reference: Gulrajani et al., Improved Training of Wasserstein GANs, 2017, equation 3 and algorithm 1; Kim & Mnih,
+    Disentangling by Factorising, 2018, appendix G.
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        latent_dim: int = 10,
+        *,
+        discriminator_steps: int = 5,
+        penalty_weight: float | Schedule = 10.0,
+        **kwargs,
+    ):
+        super().__init__(image_shape, latent_dim, discriminator_steps=discriminator_steps, **kwargs)
+        self.penalty_weight = check_weight("penalty_weight", penalty_weight)
+
+    def tracked(self) -> list[str]:
+        """Names of the quantities that `fit` reports; `evaluate` adds `reconstruction`."""
+        return [*super().tracked(), "wasserstein", "gradient_penalty"]
+
+    def generator_loss(self, fake: tf.Tensor) -> tf.Tensor:
+        """-D for generated images, `(batch,)`."""
+        return -fake
+
+    def discriminator_values(self, images, fakes, seed) -> dict[str, tf.Tensor]:
+        """The critic's loss and its terms, each `(batch,)`, on real and as many generated images.
+
+        No gradient reaches the images.
+
+        Args:
+            images: `(batch, *image_shape)`.
+            fakes: `(batch, *image_shape)`.
+            seed: two integers, for the places of the penalty.
+        """
+        real, fake = self._scores(images, fakes)
+        penalty = self.gradient_penalty(images, fakes, seed)
+        weight = value_at(self.penalty_weight, self.step)
+        return {
+            "discriminator_loss": fake - real + weight * penalty,
+            "wasserstein": real - fake,
+            "gradient_penalty": penalty,
+        }
+
+    def gradient_penalty(self, images, fakes, seed) -> tf.Tensor:
+        """(|grad D(x')| - 1)^2 at one place between each real and generated image, `(batch,)`."""
+        places = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed)
+        between = tf.stop_gradient(fakes + places * (images - fakes))
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(between)
+            scores = self.discriminator(between, training=True)
+        slopes = tape.gradient(scores, between)
+        squared = tf.reduce_sum(tf.square(slopes), axis=(1, 2, 3))
+        # The square root has no finite derivative at 0, where a critic that ignores an image has its slope.
+        return tf.square(tf.sqrt(squared + 1e-12) - 1.0)
+
+    def compile(self, optimizer=None, discriminator_optimizer=None, **kwargs) -> None:
+        """Sets the two optimizers.
+
+        Args:
+            optimizer: for generator and encoder; default Adam(2e-4, beta_1=0, beta_2=0.9).
+            discriminator_optimizer: for the critic; default Adam(2e-4, beta_1=0, beta_2=0.9).
+            **kwargs: of `VAE.compile`.
+        """
+        given = (optimizer, discriminator_optimizer)
+        super().compile(*(adam(2e-4, 0.0, 0.9) if one is None else one for one in given), **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        weight = keras.saving.serialize_keras_object(self.penalty_weight)
+        return {**super().get_config(), "penalty_weight": weight}
