@@ -9,12 +9,13 @@ ROOT = Path(__file__).parent.parent
 ZOO = ROOT / "zoo"
 
 # Shared ground: names, files on disk, progress bars. Anyone may stand on it; it stands on nothing.
-GROUND = {"registry", "files", "checks", "progress"}
+GROUND = {"registry", "files", "checks", "progress", "extras"}
 MAY_IMPORT = {
     "registry": set(),
     "files": set(),
     "checks": set(),
     "progress": set(),
+    "extras": set(),
     "networks": {"layers"},
     "layers": set(),
     "optimizers": set(),

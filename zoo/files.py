@@ -39,10 +39,7 @@ def whole_folder(path: str | os.PathLike, *, overwrite: bool = False) -> Iterato
         FileExistsError: `path` exists and `overwrite` is false.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            f"{path} exists. Choose another path, remove it, or pass overwrite=True."
-        )
+    check_new(path, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(path)
     partial.mkdir()
@@ -53,6 +50,14 @@ def whole_folder(path: str | os.PathLike, *, overwrite: bool = False) -> Iterato
         _move_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_new(path: str | os.PathLike, overwrite: bool = False) -> None:
+    """Raises `FileExistsError` if the path exists and `overwrite` is false."""
+    if Path(path).exists() and not overwrite:
+        raise FileExistsError(
+            f"{path} exists. Choose another path, remove it, or pass overwrite=True."
+        )
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

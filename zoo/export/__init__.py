@@ -1,0 +1,7 @@
+"""Models as files for other programs: servers, phones, browsers."""
+
+from zoo.export._fidelity import Inexact as Inexact
+from zoo.export._float32 import in_float32 as in_float32
+from zoo.export.litert import litert as litert
+from zoo.export.onnx import onnx as onnx
+from zoo.export.saved_model import saved_model as saved_model

@@ -1,0 +1,42 @@
+"""Models that compute in float32, whatever they were trained in."""
+
+import keras
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same weights in a model that computes in float32, not compiled.
+
+    Weights are float32 in every precision; only what is computed with them changes. Phones, browsers and most
+    servers have no bfloat16.
+
+    Args:
+        model: any model of the zoo.
+
+    Returns:
+        `model` itself where it computes in float32 already.
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.models.VAE((8, 8, 1), seed=0, dtype="mixed_bfloat16")
+        >>> in_float32(model).encoder.compute_dtype
+        'float32'
+    """
+    config = keras.saving.serialize_keras_object(model)
+    config.pop("compile_config", None)
+    changed = _without_policies(config)
+    if changed == config:
+        return model
+    copy = keras.saving.deserialize_keras_object(changed)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _without_policies(config):
+    """The configuration with float32 in place of every mixed precision."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {**config["config"], "name": "float32"}}
+        return {name: _without_policies(value) for name, value in config.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(_without_policies(value) for value in config)
+    return "float32" if config in ("mixed_bfloat16", "mixed_float16") else config

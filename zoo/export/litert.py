@@ -1,0 +1,130 @@
+"""Models for phones and other small machines."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from zoo import files, registry
+from zoo.checks import check_integer
+from zoo.export import _fidelity, _functions
+from zoo.export._fidelity import Exported
+from zoo.export._float32 import in_float32
+from zoo.extras import need
+
+SIGNATURES = ("encode", "decode", "reconstruct")
+# Precisions, with the largest difference from the model that is let pass.
+TOLERANCES = {"float32": 1e-4, "float16": 0.02, "dynamic_int8": 0.15, "int8": 0.15}
+
+
+def litert(
+    model,
+    path: str | os.PathLike,
+    images: np.ndarray,
+    *,
+    precision: str = "float32",
+    batch: int = 1,
+    tolerance: float | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Writes a LiteRT file (`.tflite`) with the signatures `encode`, `decode` and `reconstruct`.
+
+    Inputs and outputs are named and shaped as those of `saved_model`, with a fixed batch: with an open one LiteRT
+    leaves its fast kernels. Before it is written, the file is run on `images` and compared with the model.
+
+    | precision | weights | arithmetic |
+    |---|---|---|
+    | `float32` | float32 | float32 |
+    | `float16` | float16 | float32, or float16 where the machine has it |
+    | `dynamic_int8` | int8 | int8, with scales found as it runs |
+    | `int8` | int8 | int8, with scales found on `images`; inputs and outputs stay float32 |
+
+    Args:
+        model: any model of the zoo, trained in any precision.
+        path: the new file.
+        images: `(n, *image_shape)`, float in [0, 1] or uint8: some that the model was trained for.
+        precision: of weights and arithmetic.
+        batch: images, or latents, at a time.
+        tolerance: largest absolute difference from the model, of any output; default by precision, see
+            `zoo.export.litert.TOLERANCES`: 1e-4, 0.02, 0.15, 0.15. Pixels are in [0, 1], a latent's prior has
+            standard deviation 1.
+        overwrite: whether an existing file is replaced.
+
+    Raises:
+        zoo.export.Inexact: the file differs by more than `tolerance`. Nothing is written.
+        FileExistsError: the file exists and `overwrite` is false.
+        ImportError: ai-edge-litert is not installed: `pip install "vae-zoo[litert]"`.
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import tempfile, zoo
+        >>> model = zoo.models.VAE((8, 8, 1), latent_dim=2, seed=0)
+        >>> images = zoo.datasets.load("digits").images(range(8))
+        >>> made = litert(model, Path(tempfile.mkdtemp()) / "model.tflite", images)
+        >>> made.errors["decode.images"] < 1e-4
+        True
+    """
+    path = Path(path)
+    if precision not in TOLERANCES:
+        raise ValueError(registry.unknown("precision", precision, TOLERANCES))
+    check_integer("batch", batch, least=1)
+    files.check_new(path, overwrite)
+    need("ai_edge_litert", extra="litert")
+    model = in_float32(model)
+    given = _fidelity.inputs(model, images, list(SIGNATURES))
+    content = _converted(model, given, precision, batch)
+    errors = _fidelity.measure(model, _runner(content, batch), given)
+    tolerance = TOLERANCES[precision] if tolerance is None else tolerance
+    _fidelity.check(errors, tolerance, f"The {precision} LiteRT file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.whole_file(path) as partial:
+        partial.write_bytes(content)
+    return Exported(path, len(content), errors)
+
+
+def _converted(model, given: Mapping, precision: str, batch: int) -> bytes:
+    functions = _functions.of(model, batch)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # Calibration runs TensorFlow's own interpreter, which announces its end.
+        warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
+        _functions.write({name: functions[name] for name in SIGNATURES}, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(SIGNATURES))
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision == "int8":
+            converter.representative_dataset = lambda: _calibration(given, batch)
+        return converter.convert()
+
+
+def _calibration(given: Mapping, batch: int) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    for name, arguments in given.items():
+        for part in _batches(arguments, batch):
+            yield name, part
+
+
+def _runner(content: bytes, batch: int) -> _fidelity.Runner:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=os.cpu_count())
+
+    def run(name: str, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        signature = interpreter.get_signature_runner(name)
+        parts = [signature(**part) for part in _batches(arguments, batch)]
+        count = len(next(iter(arguments.values())))
+        return {key: np.concatenate([part[key] for part in parts])[:count] for key in parts[0]}
+
+    return run
+
+
+def _batches(arguments: Mapping[str, np.ndarray], size: int) -> Iterator[dict[str, np.ndarray]]:
+    """Full batches; the last one begins again with the first rows."""
+    count = len(next(iter(arguments.values())))
+    for start in range(0, count, size):
+        rows = np.arange(start, start + size) % count
+        yield {name: value[rows] for name, value in arguments.items()}

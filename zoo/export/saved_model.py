@@ -1,0 +1,42 @@
+"""Models for TensorFlow and TF Serving, without Keras and without the zoo."""
+
+import os
+
+from zoo import files
+from zoo.export import _functions
+
+
+def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> None:
+    """Writes a SavedModel with signatures for encoding, decoding, reconstruction and sampling.
+
+    | signature | inputs | outputs |
+    |---|---|---|
+    | `encode` | `images` float32 | `mean`, `log_variance`: the model's `posterior_tensors` |
+    | `decode` | `latents` float32 | `images` |
+    | `reconstruct` | `images` float32 | `images` |
+    | `sample` | `n`, `seed` int32 scalars | `images`, `latents` |
+    | `encode_uint8`, `reconstruct_uint8` | `images` uint8 | as above |
+    | `serving_default` | as `encode` | as `encode` |
+
+    Float images are in [0, 1], uint8 images in 0 ... 255; shapes are `(batch, *image_shape)` and
+    `(batch, latent_dim)` with any batch. Images that come out are float32 means of p(x|z). The weights are stored
+    once, and without what only training needs.
+
+    Args:
+        model: any model with `image_shape`, `latent_dim`, `encode`, `posterior_tensors`, `decode` and `sample`.
+        path: the new folder.
+        overwrite: whether an existing folder is replaced.
+
+    Raises:
+        FileExistsError: the folder exists and `overwrite` is false.
+
+    Example:
+        >>> import tempfile, zoo, tensorflow as tf
+        >>> path = os.path.join(tempfile.mkdtemp(), "1")
+        >>> saved_model(zoo.models.VAE((8, 8, 1), seed=0), path)
+        >>> loaded = tf.saved_model.load(path)
+        >>> loaded.signatures["decode"](latents=tf.zeros((3, 10)))["images"].shape
+        TensorShape([3, 8, 8, 1])
+    """
+    with files.whole_folder(path, overwrite=overwrite) as folder:
+        _functions.write(_functions.of(model), str(folder), default="encode")
