@@ -15,7 +15,10 @@ SHAPE = (8, 8, 1)
 LATENTS = 3
 
 # Arguments that keep a member small or complete in a test.
-SMALL = {"factor_vae": {"discriminator_layers": 1}}
+SMALL = {
+    "factor_vae": {"discriminator_layers": 1},
+    "joint_vae": {"categories": (2,)},
+}
 
 MODELS = registry.members("models")
 LIKELIHOODS = registry.members("likelihoods")
@@ -34,10 +37,23 @@ def make(name, **arguments):
     return cls(SHAPE, LATENTS, seed=0, **{**SMALL.get(name, {}), **arguments})
 
 
+def pipeline(model, images, batch_size=24):
+    """What the model learns from, as a `tf.data.Dataset`: images, or pairs of each with the one before it."""
+    parts = {"batches": images, "pairs": (images, np.roll(images, 1, axis=0))}
+    return tf.data.Dataset.from_tensor_slices(parts[model.trains_on]).batch(batch_size)
+
+
+def fit(model, images, batch_size=64, **arguments):
+    """`model.fit` on images, as an array where the model takes one."""
+    if model.trains_on != "batches":
+        return model.fit(pipeline(model, images, batch_size), verbose=0, **arguments)
+    return model.fit(images, batch_size=batch_size, verbose=0, **arguments)
+
+
 def trained(name, images, **arguments):
     model = make(name, **arguments)
     model.compile()
-    model.fit(images, batch_size=24, verbose=0)
+    fit(model, images, batch_size=24)
     return model
 
 
@@ -88,9 +104,8 @@ def test_model_trains_and_reports(name, binary_digits):
     model = make(name)
     model.compile()
     before = [variable.numpy().copy() for variable in model.trainable_variables]
-    history = model.fit(
-        binary_digits[:50], batch_size=24, validation_data=binary_digits[:10], verbose=0
-    ).history
+    validation = {"validation_data": binary_digits[:10]}
+    history = fit(model, binary_digits[:50], batch_size=24, **validation).history
     assert set(model.tracked()) <= set(history)
     assert {"loss", "reconstruction", "val_loss"} <= set(history)
     assert ("kl" in model.tracked()) == model.has_elbo
@@ -105,7 +120,7 @@ def test_model_trains_and_reports(name, binary_digits):
 def test_model_trains_on_pipelines(name, binary_digits):
     model = make(name)
     model.compile()
-    data = tf.data.Dataset.from_tensor_slices(binary_digits).batch(24)
+    data = pipeline(model, binary_digits)
     model.fit(data, epochs=2, verbose=0)
     model.fit(data.repeat(), steps_per_epoch=2, verbose=0)
     for optimizer in model.optimizers:
@@ -167,7 +182,7 @@ def test_model_survives_a_keras_file(name, binary_digits, tmp_path):
             np.testing.assert_array_equal(a.numpy(), b.numpy())
     # Training goes on as if nothing had happened, random state included.
     for one in (model, loaded):
-        one.fit(binary_digits, shuffle=False, verbose=0)
+        fit(one, binary_digits, shuffle=False)
     assert same_variables(model, loaded)
 
 
@@ -175,7 +190,7 @@ def test_model_survives_a_keras_file(name, binary_digits, tmp_path):
 def test_model_weights_file_and_backup(name, binary_digits, tmp_path):
     straight, resumed = make(name), make(name)
     straight.compile()
-    straight.fit(binary_digits, epochs=4, shuffle=False, verbose=0)
+    fit(straight, binary_digits, epochs=4, shuffle=False)
 
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -185,13 +200,11 @@ def test_model_weights_file_and_backup(name, binary_digits, tmp_path):
     resumed.compile()
     backup = keras.callbacks.BackupAndRestore(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        resumed.fit(
-            binary_digits, epochs=4, shuffle=False, verbose=0, callbacks=[backup, Interrupt()]
-        )
+        fit(resumed, binary_digits, epochs=4, shuffle=False, callbacks=[backup, Interrupt()])
     again = make(name)
     again.compile()
     backup = keras.callbacks.BackupAndRestore(tmp_path)
-    again.fit(binary_digits, epochs=4, shuffle=False, verbose=0, callbacks=[backup])
+    fit(again, binary_digits, epochs=4, shuffle=False, callbacks=[backup])
     for a, b in zip(straight.trainable_variables, again.trainable_variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
@@ -228,10 +241,13 @@ def test_model_trains_with_likelihood(name, likelihood, binary_digits):
 def test_model_draws(name, digits):
     model = make(name, likelihood="continuous_bernoulli")
     traversal = evaluation.traverse(model, digits, columns=4)
-    assert traversal.images.shape == (LATENTS, 4, *SHAPE)
+    latents = model.codes(np.zeros((1, LATENTS), "float32")).shape[1]
+    assert traversal.images.shape == (latents, 4, *SHAPE)
     assert (np.diff(traversal.kl if model.has_elbo else traversal.variance) <= 0).all()
     labels = [f"z{latent}" for latent in traversal.latents]
-    plots.traversals(traversal.images, values=traversal.values, labels=labels)
+    plots.traversals(
+        traversal.images, values=traversal.values, labels=labels, filled=traversal.filled
+    )
 
 
 # Likelihoods.

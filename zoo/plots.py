@@ -16,7 +16,9 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 NATS = frozenset(
     {
+        "continuous_kl",
         "dimension_wise_kl",
+        "discrete_kl",
         "discriminator_loss",
         "elbo",
         "kl",

@@ -125,6 +125,11 @@ def writing_to(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def _as_written(value):
+    """What JSON keeps of a value: of a tuple a list."""
+    return json.loads(json.dumps(value))
+
+
 def restore(folder: Path, config: Config) -> keras.Model | None:
     """The compiled model of the run's last checkpoint; None where it has none yet.
 
@@ -133,7 +138,7 @@ def restore(folder: Path, config: Config) -> keras.Model | None:
     """
     before = load_config(folder)
     for field in dataclasses.fields(Config):
-        old, new = getattr(before, field.name), getattr(config, field.name)
+        old, new = getattr(before, field.name), _as_written(getattr(config, field.name))
         prolonged = field.name == "steps" and new > old
         if old != new and not prolonged:
             raise ValueError(

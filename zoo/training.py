@@ -129,8 +129,9 @@ def train(
         if not resume:
             runs.check_free(folder)
         trained = (resume and runs.restore(folder, config)) or make_model(config, images)
+        stream = _stream(trained, images, config)
         runs.open_folder(folder, config)
-        _fit(trained, images, config, folder, checkpoint_every, show_progress)
+        _fit(trained, stream, images, config, folder, checkpoint_every, show_progress)
         return _finish(trained, images, config, folder, show_progress)
 
 
@@ -227,14 +228,24 @@ def _setting(value):
         raise ValueError(f"Schedule {value!r}: {error}") from None
 
 
+def _stream(model, data, config: runs.Config) -> tf.data.Dataset:
+    """What the model learns from, from where its training stands."""
+    first = int(model.optimizer.iterations) * model.batches_per_step
+    return model.stream(data, config.batch_size, seed=config.seed, start_step=first)
+
+
 def _fit(
-    model, data, config: runs.Config, folder: Path, checkpoint_every: int, show_progress: bool
+    model,
+    stream: tf.data.Dataset,
+    data,
+    config: runs.Config,
+    folder: Path,
+    checkpoint_every: int,
+    show_progress: bool,
 ) -> None:
     start = int(model.optimizer.iterations)
     if start >= config.steps:
         return
-    first = start * model.batches_per_step
-    stream = data.batches(config.batch_size, seed=config.seed, start_step=first)
     recorder = _Recorder(data, config, folder, start, checkpoint_every, show_progress)
     with contextlib.closing(recorder):
         model.fit(stream, steps_per_epoch=config.steps - start, verbose=0, callbacks=[recorder])

@@ -3,11 +3,13 @@
 import abc
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from zoo.checks import check_integer
+from zoo.datasets import _pairs
 
 CHUNK = (
     256  # images rendered at once by `images`, so that a long list of indices costs little memory
@@ -155,6 +157,90 @@ class Dataset(abc.ABC):
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return images.apply(endless).prefetch(READY).with_options(pipeline_options())
 
+    def pairs(
+        self,
+        batch_size: int,
+        *,
+        k: int | str | Sequence[int] = 1,
+        change: str = "differ",
+        labels: bool = False,
+        seed: int = 0,
+        start_step: int = 0,
+    ) -> tf.data.Dataset:
+        """Batches of pairs of images that share all but k factors, without end.
+
+        The first image of a pair is any image, the factors that change are any k that can, and their new values are
+        any: all uniformly, and with replacement. Batch j depends on `(seed, j)` alone, so a run that stopped before
+        step j goes on with `start_step=j`.
+
+        Args:
+            batch_size: pairs per batch.
+            k: how many factors change: a number; `(least, most)`, both included, drawn anew for each pair; or
+                `"random"`, which is from 1 to all changeable factors but one, as in the paper.
+            change: `"differ"`: a factor that changes takes another value, so that exactly k factors differ.
+                `"resampled"`: it is drawn anew, as in the paper, and may come out as it was.
+            labels: whether a third tensor says which factors were chosen to change: bool `(batch_size, factors)`.
+            seed: integer >= 0.
+            start_step: the j of the first batch.
+
+        Returns:
+            A `tf.data.Dataset` of `(first, second)` or `(first, second, labels)`; images are tensors
+            `(batch_size, height, width, channels)`.
+
+        Raises:
+            ValueError: an argument is out of range, or the dataset has not one image for each combination of its
+                factors.
+
+        Example:
+            >>> import zoo
+            >>> data = zoo.datasets.load("xysquares")
+            >>> first, second, changed = next(iter(data.pairs(4, k=2, labels=True)))
+            >>> first.shape, tf.reduce_sum(tf.cast(changed, tf.int32), axis=1).numpy()
+            (TensorShape([4, 64, 64, 3]), array([2, 2, 2, 2], dtype=int32))
+
+        Reference: Locatello et al., Weakly-Supervised Disentanglement Without Compromises, 2020, sections 3 and 5.
+        """
+        batch_size = check_integer("batch_size", batch_size, 1)
+        seed = check_integer("seed", seed, 0)
+        start_step = check_integer("start_step", start_step, 0)
+        order = self.grid_order()
+        counts = _pairs.check_k(k, self.factor_names, self.factor_sizes)
+        _pairs.check_change(change)
+
+        def batch(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            first, second, changed = _pairs.draw_pairs(
+                batch_size, self.factor_sizes, counts, change, (seed, step)
+            )
+            cells = _pairs.cells(tf.concat([first, second], axis=0), self.factor_sizes)
+            images = self.render(cells if order is None else tf.gather(order, cells))
+            images = tf.ensure_shape(images, (2 * batch_size, *self.image_shape))
+            return (*tf.split(images, 2), changed) if labels else tuple(tf.split(images, 2))
+
+        steps = tf.data.Dataset.counter(start_step)
+        pairs = steps.map(batch, num_parallel_calls=RENDERERS, deterministic=True)
+        return pairs.prefetch(READY).with_options(pipeline_options())
+
+    def grid_order(self) -> np.ndarray | None:
+        """Indices of the images in the order of all combinations of factors, the last factor fastest.
+
+        Returns:
+            int64 array, shape `(len,)`, or None where the images are in that order.
+
+        Raises:
+            ValueError: there is not one image for each combination.
+        """
+        combinations = math.prod(self.factor_sizes) if self.factor_names else 0
+        cells = np.zeros(0, np.int64)
+        if combinations == len(self):
+            factors = self.factors(np.arange(len(self)))
+            cells = np.unique(np.ravel_multi_index(tuple(factors.T), self.factor_sizes), True)[1]
+        if len(cells) != len(self):
+            raise ValueError(
+                f'Expected one image for each combination of factors. Received: "{self.name}" with {len(self):,} '
+                f"images and {combinations:,} combinations."
+            )
+        return cells
+
     def checked_indices(self, indices: np.ndarray) -> np.ndarray:
         """Indices as an int64 array.
 
@@ -224,6 +310,10 @@ class GridDataset(Dataset):
         """Indices of the images with the given factors, shape `(n,)`; see `Dataset.index`."""
         factors = self.checked_factors(factors)
         return np.ravel_multi_index(tuple(factors.T), self.factor_sizes)
+
+    def grid_order(self) -> None:
+        """None: the index counts through the combinations; see `Dataset.grid_order`."""
+        return
 
     def render(self, indices: tf.Tensor) -> tf.Tensor:
         """Images as TensorFlow operations; see `Dataset.render`."""

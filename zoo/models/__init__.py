@@ -1,10 +1,16 @@
 """Models: subclassed `keras.Model`s, trained by `fit`. One file each; `vae.py` is the base of all."""
 
+from zoo.models.ada_gvae import AdaGVAE as AdaGVAE
 from zoo.models.adversarial_autoencoder import AdversarialAutoencoder as AdversarialAutoencoder
 from zoo.models.annealed_vae import AnnealedVAE as AnnealedVAE
 from zoo.models.autoencoder import Autoencoder as Autoencoder
+from zoo.models.beta_tc_vae import BetaTCVAE as BetaTCVAE
 from zoo.models.beta_vae import BetaVAE as BetaVAE
+from zoo.models.dip_vae import DIPVAE as DIPVAE
 from zoo.models.factor_vae import FactorVAE as FactorVAE
 from zoo.models.info_gan import InfoGAN as InfoGAN
+from zoo.models.info_vae import InfoVAE as InfoVAE
 from zoo.models.info_wgan_gp import InfoWGANGP as InfoWGANGP
+from zoo.models.iwae import IWAE as IWAE
+from zoo.models.joint_vae import JointVAE as JointVAE
 from zoo.models.vae import VAE as VAE

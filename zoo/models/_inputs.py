@@ -1,4 +1,4 @@
-"""What users pass to `fit`, `evaluate` and `predict`, checked and turned into batches of images.
+"""What users pass to `fit`, `evaluate` and `predict`, checked and turned into batches of images, or pairs of them.
 
 Images are float in [0, 1] or uint8 in 0 ... 255. Arrays are checked whole before training starts; the batches of a
 `tf.data.Dataset` are checked in the pipeline, and `faults_as_value_errors` turns what that finds into a `ValueError`.
@@ -34,11 +34,7 @@ def as_batches(
         ValueError: wrong type, rank, size, channels, dtype, range or NaN.
     """
     if isinstance(x, tf.data.Dataset):
-        if batch_size is not None:
-            raise ValueError(
-                "`batch_size` must not be given with a tf.data.Dataset, which has its own batches. "
-                f"Received: batch_size={batch_size}. Call .batch({batch_size}) on the dataset."
-            )
+        _refuse_batch_size(batch_size)
         return _from_dataset(x, image_shape)
     check_array(x, image_shape)
     batch_size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
@@ -46,12 +42,62 @@ def as_batches(
     return _from_array(x, batch_size, shuffle, seed)
 
 
+def as_pairs(
+    x, image_shape: Sequence[int], *, batch_size: int | None, shuffle: bool, seed: int | None
+) -> tf.data.Dataset:
+    """A `tf.data.Dataset` of pairs `(first, second)` of image batches, both `(batch, height, width, channels)`.
+
+    Args:
+        x: a `tf.data.Dataset` of tuples that begin with two batches of images; what follows, such as labels of what
+            changed, is ignored.
+        image_shape: `(height, width, channels)` that the model expects.
+        batch_size: must be None.
+        shuffle: not used: a pipeline has its own order.
+        seed: not used.
+
+    Raises:
+        ValueError: no such pairs, or images of the wrong size, dtype or range.
+    """
+    spec = x.element_spec if isinstance(x, tf.data.Dataset) else None
+    parts = spec[:2] if isinstance(spec, tuple) else ()
+    if len(parts) < 2 or any(getattr(part, "shape", None) is None for part in parts):
+        received = type(x).__name__ if spec is None else f"a tf.data.Dataset of {_described(spec)}"
+        raise _no_pairs(received)
+    if parts[1].shape.rank not in (None, len(image_shape) + 1):
+        raise _no_pairs(f"tuples whose second part has shape {tuple(parts[1].shape)}")
+    _refuse_batch_size(batch_size)
+    for part in parts:
+        _check_spec(part, image_shape)
+
+    def checked(first, second, *_):
+        same = tf.equal(tf.shape(first)[0], tf.shape(second)[0])
+        message = f"{MARK}Expected pairs of image batches of the same length."
+        with tf.control_dependencies([tf.debugging.Assert(same, [message])]):
+            return _checked(first, image_shape), _checked(second, image_shape)
+
+    return _without_autotune(x.map(checked))
+
+
+READERS = {"batches": as_batches, "pairs": as_pairs}
+"""How `fit` reads what a model learns from, by the model's `trains_on`."""
+
+
 def first_batch(batches: tf.data.Dataset) -> np.ndarray:
-    """The first batch as a NumPy array, which also runs the pipeline's checks once before training."""
+    """The first batch, of pairs their first images, which also runs the pipeline's checks once before training."""
     with faults_as_value_errors():
         for batch in batches.take(1):
-            return batch.numpy()
+            return tf.nest.flatten(batch)[0].numpy()
     raise ValueError("Expected at least one batch of images. Received: an empty tf.data.Dataset.")
+
+
+def count_images(x) -> int | None:
+    """How many images an array or one pass over a finite pipeline has; None where the pipeline cannot tell."""
+    if not isinstance(x, tf.data.Dataset):
+        return len(x)
+    if int(x.cardinality()) < 0:  # Infinite or unknown.
+        return None
+    counts = x.map(_image_of).map(lambda images: tf.shape(images, tf.int64)[0])
+    return int(counts.reduce(tf.constant(0, tf.int64), tf.add))
 
 
 def check_array(images, image_shape: Sequence[int]) -> None:
@@ -133,10 +179,35 @@ def _from_dataset(dataset: tf.data.Dataset, image_shape: Sequence[int]) -> tf.da
             "Expected a tf.data.Dataset of image batches. Received: elements of "
             f"{type(spec).__name__}."
         )
+    _check_spec(spec, image_shape)
+    return _without_autotune(dataset.map(lambda images: _checked(images, image_shape)))
+
+
+def _check_spec(spec: tf.TensorSpec, image_shape: Sequence[int]) -> None:
     if spec.shape.rank is not None:
         check_shape(tuple(spec.shape), image_shape)
     check_dtype(spec.dtype)
-    return _without_autotune(dataset.map(lambda images: _checked(images, image_shape)))
+
+
+def _refuse_batch_size(batch_size: int | None) -> None:
+    if batch_size is not None:
+        raise ValueError(
+            "`batch_size` must not be given with a tf.data.Dataset, which has its own batches. "
+            f"Received: batch_size={batch_size}. Call .batch({batch_size}) on the dataset."
+        )
+
+
+def _no_pairs(received: str) -> ValueError:
+    return ValueError(
+        "Expected pairs of images, (first, second), as a tf.data.Dataset of two batches each: the model learns from "
+        f"what both share. Received: {received}. Make pairs with data.pairs(64), data a dataset of the zoo, or "
+        "of your own images with tf.data.Dataset.from_tensor_slices((first, second)).batch(64)."
+    )
+
+
+def _described(spec) -> str:
+    shape = getattr(spec, "shape", None)
+    return f"{type(spec).__name__}s" if shape is None else f"tensors of shape {tuple(shape)}"
 
 
 def _image_of(*element):

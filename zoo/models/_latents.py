@@ -107,17 +107,37 @@ def moved(
 
 
 class Joint(tfd.Blockwise):
-    """Independent distributions over the parts of one vector.
+    """Independent distributions over the parts of one vector: the continuous latents, then each categorical one.
 
     Args:
-        distributions: each with an event of one axis; their batches have the same shape.
+        continuous: over the continuous latents, `(batch, continuous)`; left out where there are none.
+        blocks: over the one-hot block of each categorical latent, `(batch, size)`.
     """
+
+    def __init__(self, continuous: tfd.Distribution, blocks: Sequence[tfd.Distribution]):
+        parts = [continuous, *blocks] if continuous.event_shape[0] else [*blocks]
+        super().__init__(parts)
+        self.continuous, self.blocks = continuous, list(blocks)
 
     def _mode(self):
         return tf.concat([part.mode() for part in self.distributions], axis=-1)
 
     def _variance(self):
         return tf.concat([part.variance() for part in self.distributions], axis=-1)
+
+
+def posterior_tensors(posterior: Joint) -> dict[str, tf.Tensor]:
+    """q(z|x) as named tensors, for programs that know no distributions.
+
+    Returns:
+        `mean` `(batch, latent_dim)`, which holds the probability of each category; `mode`, where the most probable
+        category of each block is 1 and the others are 0; `log_variance` `(batch, continuous)`.
+    """
+    return {
+        "mean": posterior.mean(),
+        "mode": posterior.mode(),
+        "log_variance": tf.math.log(posterior.continuous.variance()),
+    }
 
 
 class RelaxedCategorical(tfd.RelaxedOneHotCategorical):

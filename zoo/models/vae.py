@@ -84,9 +84,12 @@ class VAE(keras.Model):
 
     # Arguments that suit the few thousand updates of `zoo.train` better than the papers', which suit 300,000.
     short_run: ClassVar[dict[str, Any]] = {}
+    # What `fit` learns from: "batches" of images, or "pairs" of them. A dataset's method of this name makes it.
+    trains_on: ClassVar[str] = "batches"
     # Whether there is a KL divergence to the prior, and so an evidence lower bound, to report.
     has_elbo: ClassVar[bool] = True
-    # How many categories each categorical latent has. Their one-hot blocks are the last numbers of a latent vector.
+    # How many categories each categorical latent has. Their one-hot blocks are the last numbers of a latent vector,
+    # whose distributions are then `_latents.Joint`s.
     categories: tuple[int, ...] = ()
     # Whether the loss weighs that divergence by `kl_cost`, so that free bits mean something.
     weighs_kl: ClassVar[bool] = True
@@ -127,9 +130,14 @@ class VAE(keras.Model):
     # What a subclass may say differently.
 
     @property
+    def continuous_dim(self) -> int:
+        """Number of continuous latents."""
+        return self.latent_dim - sum(self.categories)
+
+    @property
     def encoder_outputs(self) -> int:
-        """Numbers that the encoder makes for each image."""
-        return 2 * self.latent_dim
+        """A mean and a log variance for each continuous latent, a logit for each category."""
+        return 2 * self.continuous_dim + sum(self.categories)
 
     @property
     def decoder_inputs(self) -> int:
@@ -180,6 +188,8 @@ class VAE(keras.Model):
 
     def posterior_tensors(self, posterior: tfd.Distribution) -> dict[str, tf.Tensor]:
         """q(z|x) as named tensors, for `export`: programs that know no distributions get these."""
+        if self.categories:
+            return _latents.posterior_tensors(posterior)
         return {"mean": posterior.mean(), "log_variance": tf.math.log(posterior.variance())}
 
     def prepare(self, x) -> None:
@@ -226,6 +236,10 @@ class VAE(keras.Model):
         """
         return _latents.codes(latents, self.categories)
 
+    def latent_range(self, span: float) -> tuple[float, float]:
+        """Values of a continuous latent up to `span` standard deviations of the prior from its mean, as far as it goes."""
+        return -span, span
+
     def moved(self, latents: np.ndarray, latent: int, values: Sequence[float]) -> np.ndarray:
         """Copies of one latent vector `(latent_dim,)` in which one latent moves, for traversals.
 
@@ -257,8 +271,13 @@ class VAE(keras.Model):
             training: whether layers such as dropout behave as in training.
             seed: two integers for the sample; default: the model's own random state, which moves on.
         """
+        return self.terms_under(self.encode(images, training), images, training, seed)
+
+    def terms_under(
+        self, posterior: tfd.Distribution, images, training: bool = False, seed=None
+    ) -> ElboTerms:
+        """The terms with a given posterior of the images; other arguments as for `elbo_terms`."""
         images = self._scaled(images)
-        posterior = self.encode(images, training)
         latents = posterior.sample(seed=self.next_seed() if seed is None else seed)
         return ElboTerms(
             posterior=posterior,
@@ -342,12 +361,16 @@ class VAE(keras.Model):
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         """One update."""
-        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         with watching(self.elbo_variables) as tape:
-            values = self.objective(self.elbo_terms(images, training=True))
+            values = self.objective(self.training_terms(data))
             loss = share_of_mean(values["loss"], self.optimizer)
         update(self.optimizer, loss, self.elbo_variables, tape)
         return self.track(values)
+
+    def training_terms(self, data) -> ElboTerms:
+        """The terms of a training step, from an element of `training_batches`."""
+        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self.elbo_terms(images, training=True)
 
     def test_step(self, data) -> dict[str, tf.Tensor]:
         """The objective without an update."""
@@ -368,6 +391,20 @@ class VAE(keras.Model):
         for tracker in used:
             tracker.update_state(values[tracker.name])
         return {tracker.name: tracker.result() for tracker in used}
+
+    def stream(
+        self, data, batch_size: int, *, seed: int = 0, start_step: int = 0
+    ) -> tf.data.Dataset:
+        """What `fit` learns from, made by a dataset of the zoo: its `batches`, or its `pairs`.
+
+        Args:
+            data: a dataset of the zoo.
+            batch_size: images, or pairs of images, for each update.
+            seed: of their order.
+            start_step: the number of the first batch.
+        """
+        make = getattr(data, self.trains_on)
+        return make(batch_size, seed=seed, start_step=start_step)
 
     def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """What `train_step` gets, from batches of images: here the batches themselves."""
@@ -406,7 +443,7 @@ class VAE(keras.Model):
         _refuse_targets(y)
         if validation_split and validation_data is None:
             x, validation_data = _split(x, validation_split)
-        batches = self._batches(x, batch_size, shuffle)
+        batches = self._batches(x, batch_size, shuffle, _inputs.READERS[self.trains_on])
         is_stream = isinstance(x, tf.data.Dataset)
         self.likelihood.check(_inputs.first_batch(batches) if is_stream else np.asarray(x))
         self.prepare(x)
@@ -444,6 +481,19 @@ class VAE(keras.Model):
 
         export.saved_model(self, filepath, **kwargs)
 
+    @classmethod
+    def from_preset(cls, name: str | os.PathLike, **kwargs) -> "VAE":
+        """A pretrained model of this class, by its name or the path of its folder; see `zoo.from_preset`."""
+        from zoo import presets
+
+        return presets.from_preset(name, of_class=cls, **kwargs)
+
+    def save_to_preset(self, folder: str | os.PathLike, **kwargs) -> None:
+        """Writes the model as a preset's folder; see `zoo.presets.save`."""
+        from zoo import presets
+
+        presets.save(self, folder, **kwargs)
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         config = {
@@ -480,8 +530,10 @@ class VAE(keras.Model):
         scaled = tf.cast(images, tf.float32)
         return scaled / 255.0 if images.dtype == tf.uint8 else scaled
 
-    def _batches(self, x, batch_size: int | None, shuffle: bool = False) -> tf.data.Dataset:
-        return _inputs.as_batches(
+    def _batches(
+        self, x, batch_size: int | None, shuffle: bool = False, read=_inputs.as_batches
+    ) -> tf.data.Dataset:
+        return read(
             x, self.image_shape, batch_size=batch_size, shuffle=shuffle, seed=self.seed
         )
 

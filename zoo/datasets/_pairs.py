@@ -1,0 +1,114 @@
+"""Pairs of images that differ in some of their factors, as weak supervision wants them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from zoo import registry
+from zoo.checks import check_integer
+
+CHANGES = ("differ", "resampled")
+
+
+def check_k(k: int | str | Sequence[int], names: Sequence[str], sizes: Sequence[int]) -> range:
+    """The numbers of factors that may change.
+
+    Args:
+        k: a number, `"random"` for 1 to all changeable factors but one, or `(least, most)`.
+        names: of the factors.
+        sizes: of the factors; one of a single value cannot change.
+
+    Raises:
+        ValueError: `k` is none of these, or more than the factors that can change.
+
+    Example:
+        >>> check_k("random", ("shape", "x", "y"), (3, 8, 8))
+        range(1, 3)
+    """
+    able = [name for name, size in zip(names, sizes, strict=True) if size > 1]
+    if not able:
+        raise ValueError(f"Expected a factor of two values or more. Received: sizes {tuple(sizes)}")
+    if k == "random":
+        return range(1, max(2, len(able)))
+    bounds = k if isinstance(k, Sequence) and not isinstance(k, str) else (k, k)
+    if len(bounds) != 2 or not all(_fits(bound, len(able)) for bound in bounds):
+        raise ValueError(
+            f'`k` must be an integer from 1 to {len(able)}, a pair (least, most) of such, or "random". '
+            f"Factors that can change: {', '.join(able)}. Received: k={k!r}"
+        )
+    least, most = bounds
+    if least > most:
+        raise ValueError(f"`k` must be (least, most) with least <= most. Received: k={k!r}")
+    return range(least, most + 1)
+
+
+def _fits(bound, most: int) -> bool:
+    try:
+        return bool(check_integer("k", bound, least=1, most=most))
+    except ValueError:
+        return False
+
+
+def check_change(change: str) -> None:
+    """Raises `ValueError` unless `change` is one of `CHANGES`."""
+    if change not in CHANGES:
+        raise ValueError(registry.unknown("change", change, CHANGES))
+
+
+def cells(factors: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:
+    """Numbers of combinations of factors, `(n,)`, counted with the last factor fastest.
+
+    Args:
+        factors: int64, `(n, factors)`.
+        sizes: how many values each factor takes.
+
+    Example:
+        >>> cells(tf.constant([[0, 1], [1, 0]], tf.int64), (2, 3)).numpy()
+        array([1, 3])
+    """
+    strides = np.cumprod([1, *sizes[:0:-1]])[::-1]
+    return tf.reduce_sum(factors * strides, axis=1)
+
+
+def draw_pairs(
+    batch_size: int,
+    sizes: Sequence[int],
+    counts: range,
+    change: str,
+    key: tuple[int | tf.Tensor, int | tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Factors of pairs, as TensorFlow operations.
+
+    Args:
+        batch_size: pairs.
+        sizes: how many values each factor takes.
+        counts: how many factors change; drawn uniformly for each pair.
+        change: one of `CHANGES`.
+        key: seed and step, on which alone the draws depend.
+
+    Returns:
+        Factors of the first images and of the second ones, int64 `(batch_size, factors)`, and which of them were
+        chosen to change, bool of the same shape.
+    """
+    sizes = np.array(sizes, np.int64)
+    seed = tf.stack([tf.cast(part, tf.int64) for part in key])
+    first_key, count_key, choice_key, value_key = tf.unstack(tf.random.split(seed, 4))
+    shape = (batch_size, len(sizes))
+    first = _integers(shape, first_key, sizes)
+    count = counts.start + _integers((batch_size, 1), count_key, len(counts))
+    # The factors in random order, those that cannot change last: the first `count` of them change.
+    order = tf.random.stateless_uniform(shape, choice_key) + tf.constant(sizes < 2, tf.float32)
+    rank = tf.argsort(tf.argsort(order, axis=1), axis=1)
+    changed = tf.cast(rank, tf.int64) < count
+    if change == "differ":
+        moved = (first + 1 + _integers(shape, value_key, np.maximum(sizes - 1, 1))) % sizes
+    else:
+        moved = _integers(shape, value_key, sizes)
+    return first, tf.where(changed, moved, first), changed
+
+
+def _integers(shape: Sequence[int], key: tf.Tensor, sizes) -> tf.Tensor:
+    """Uniform integers from 0 to size - 1; the remainder of 64 random bits favours none by more than 2^-40."""
+    bits = tf.random.stateless_uniform(shape, key, None, None, tf.int64)
+    return tf.math.floormod(bits, sizes)

@@ -1,0 +1,165 @@
+"""Ada-GVAE and Ada-ML-VAE."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from zoo import registry
+from zoo.models.beta_vae import BetaVAE
+from zoo.models.vae import ElboTerms
+from zoo.schedules import Schedule
+
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class AdaGVAE(BetaVAE):
+    """Ada-GVAE: a β-VAE of pairs of images that share what few latents say differently.
+
+        loss = mean over both images of reconstruction + beta * KL, with posteriors that agree in the shared latents
+        latent j is shared where KL_j < (min_i KL_i + max_i KL_i) / 2,    KL_i = KL(q(z_i|x1) || q(z_i|x2))
+
+    In a shared latent both images get the average of their two posteriors:
+
+        "gvae" (Ada-GVAE):    mean = (mean_1 + mean_2) / 2,                 variance = (var_1 + var_2) / 2
+        "ml"   (Ada-ML-VAE):  mean = weighted by 1 / var_1 and 1 / var_2,   variance = 2 / (1 / var_1 + 1 / var_2)
+
+    The second is the normalised geometric mean of the two densities, as in the authors' code: two equal posteriors
+    stay what they are. The threshold belongs to each pair; the latent of largest KL is never shared.
+
+    `fit` wants a `tf.data.Dataset` of pairs `(first, second)` of image batches, which `pairs` of a dataset makes;
+    `batch_size` there is the number of pairs. `evaluate`, `encode` and everything else take single images, whose
+    posterior is the encoder's: a plain β-VAE.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        latent_dim: number of latents.
+        averaging: `"gvae"` or `"ml"`.
+        beta: weight >= 0, or a schedule; the paper takes 1 to 16.
+        k: in how many factors the images of a pair differ where `stream`, and so `zoo.train`, makes the pairs: as for
+            `pairs` of a dataset. The model is not told it.
+        **kwargs: of `BetaVAE`.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.zeros((32, 8, 8, 1), "float32")
+        >>> pairs = tf.data.Dataset.from_tensor_slices((images, images)).batch(16)
+        >>> model = AdaGVAE((8, 8, 1), latent_dim=2, seed=0)
+        >>> model.compile()
+        >>> sorted(model.fit(pairs, verbose=0).history)
+        ['kl', 'loss', 'reconstruction']
+
+    Reference: Locatello et al., Weakly-Supervised Disentanglement Without Compromises, 2020, section 4; the averages
+    are those of Hosoya 2019 and of Bouchacourt et al. 2018.
+    """
+
+    trains_on: ClassVar[str] = "pairs"
+
+    def __init__(
+        self,
+        image_shape,
+        latent_dim: int = 10,
+        *,
+        averaging: str = "gvae",
+        beta: float | Schedule = 1.0,
+        k: int | str | Sequence[int] = 1,
+        **kwargs,
+    ):
+        super().__init__(image_shape, latent_dim, beta=beta, **kwargs)
+        if averaging not in AVERAGES:
+            raise ValueError(registry.unknown("averaging", averaging, AVERAGES))
+        self.averaging = averaging
+        self.k = k
+
+    def stream(
+        self, data, batch_size: int, *, seed: int = 0, start_step: int = 0
+    ) -> tf.data.Dataset:
+        """Pairs of images that differ in `k` factors; arguments as for `VAE.stream`."""
+        return data.pairs(batch_size, k=self.k, seed=seed, start_step=start_step)
+
+    def training_terms(self, data) -> ElboTerms:
+        """The terms of both images of each pair: those of the first images, then those of the second."""
+        first, second, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if second is None:
+            raise ValueError(
+                f"Expected two batches of images for a step of {type(self).__name__}, the first and the second of "
+                "each pair. Received one. Call fit(data.pairs(64)), or train_on_batch(first, second)."
+            )
+        images = tf.concat([self._scaled(first), self._scaled(second)], axis=0)
+        posterior = self.shared(self.encode(images, training=True))
+        return self.terms_under(posterior, images, training=True)
+
+    def shared(self, posterior: tfd.Distribution) -> tfd.Distribution:
+        """Posteriors of pairs, in which shared latents have the average of both.
+
+        Args:
+            posterior: q(z|x) of the first images, then of the second: batch shape `(2 * pairs,)`.
+        """
+        means, variances = posterior.mean(), posterior.variance()
+        (mean_1, mean_2), (variance_1, variance_2) = tf.split(means, 2), tf.split(variances, 2)
+        is_shared = tf.tile(
+            shared_latents(
+                tfd.kl_divergence(
+                    tfd.Normal(mean_1, tf.sqrt(variance_1)), tfd.Normal(mean_2, tf.sqrt(variance_2))
+                )
+            ),
+            (2, 1),
+        )
+        average = AVERAGES[self.averaging](mean_1, mean_2, variance_1, variance_2)
+        mean, variance = (tf.tile(values, (2, 1)) for values in average)
+        mean = tf.where(is_shared, mean, means)
+        scale = tf.sqrt(tf.where(is_shared, variance, variances))
+        return tfd.Independent(tfd.Normal(mean, scale), 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        k = list(self.k) if isinstance(self.k, tuple) else self.k
+        return {**super().get_config(), "averaging": self.averaging, "k": k}
+
+
+def shared_latents(divergences: tf.Tensor) -> tf.Tensor:
+    """Which latents of a pair are shared: those below the midpoint of the pair's least and largest divergence.
+
+    Args:
+        divergences: KL(q(z_j|x1) || q(z_j|x2)), `(pairs, latent_dim)`.
+
+    Returns:
+        Booleans, `(pairs, latent_dim)`.
+
+    Example:
+        >>> shared_latents(tf.constant([[0.0, 1.0, 3.0, 2.0]])).numpy()
+        array([[ True,  True, False, False]])
+
+    Reference: Locatello et al. 2020, section 4.1.
+    """
+    least = tf.reduce_min(divergences, axis=-1, keepdims=True)
+    largest = tf.reduce_max(divergences, axis=-1, keepdims=True)
+    return divergences < 0.5 * (least + largest)
+
+
+def average_of_moments(mean_1, mean_2, variance_1, variance_2) -> tuple[tf.Tensor, tf.Tensor]:
+    """Means and variances averaged: the average of Ada-GVAE.
+
+    Reference: Hosoya, Group-based Learning of Disentangled Representations, 2019.
+    """
+    return 0.5 * (mean_1 + mean_2), 0.5 * (variance_1 + variance_2)
+
+
+def average_of_densities(mean_1, mean_2, variance_1, variance_2) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and variance of the normalised sqrt(q_1 q_2): the average of Ada-ML-VAE.
+
+    Reference: Bouchacourt, Tomioka & Nowozin, Multi-Level Variational Autoencoder, 2018; the square root keeps the
+    variance of two equal posteriors, where the bare product would halve it.
+    """
+    precision = 1 / variance_1 + 1 / variance_2
+    return (mean_1 / variance_1 + mean_2 / variance_2) / precision, 2 / precision
+
+
+AVERAGES = {"gvae": average_of_moments, "ml": average_of_densities}
+"""The averages of two Gaussians that a model may take, by name."""
