@@ -14,28 +14,38 @@ Names are loaded when they are first used: `import zoo` loads no TensorFlow.
 
 import importlib
 
+from zoo.tfds import register_when_imported
+
 __version__ = "0.1.0"
 
 _MODULES = (
+    "callbacks",
+    "comparison",
     "datasets",
     "evaluation",
     "export",
+    "information",
     "likelihoods",
+    "log_likelihood",
     "metrics",
     "models",
     "networks",
     "optimizers",
+    "perceived_distance",
     "plots",
+    "presets",
     "registry",
     "report",
     "runs",
     "schedules",
+    "tfds",
     "training",
 )
 _FUNCTIONS = {
     "encode": "evaluation",
     "evaluate": "evaluation",
     "traverse": "evaluation",
+    "from_preset": "presets",
     "load": "runs",
     "train": "training",
 }
@@ -53,3 +63,6 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+register_when_imported()

@@ -37,8 +37,10 @@ class Adversarial(VAE):
         """That of encoder and decoder, and that of the discriminator."""
         return [self.optimizer, self.discriminator_optimizer]
 
-    def get_compile_config(self) -> dict[str, Any]:
-        """What `compile` was called with, for `.keras` files."""
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was called with, for `.keras` files; None before that."""
+        if not self.compiled:
+            return None
         optimizer = keras.saving.serialize_keras_object(self.discriminator_optimizer)
         return {**super().get_compile_config(), "discriminator_optimizer": optimizer}
 

@@ -1,0 +1,473 @@
+"""Presets: whole or not at all, from wherever they come."""
+
+import contextlib
+import http.server
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import models, presets
+from zoo.presets import _fetch as fetching
+from zoo.presets import _integrity as integrity
+from zoo.presets import _store as store
+
+SHAPE = (8, 8, 1)
+NAME = "tiny"
+FILES = ("config.json", "model.weights.h5", "1/saved_model.pb", "1/fingerprint.pb")
+
+
+@pytest.fixture(scope="module")
+def model(binary_digits):
+    model = models.FactorVAE(SHAPE, 3, discriminator_layers=1, seed=0)
+    model.compile()
+    model.fit(binary_digits, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / NAME
+    model.save_to_preset(folder)
+    return folder
+
+
+@pytest.fixture
+def preset(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "presets" / NAME)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("ZOO_PRESETS", raising=False)
+    monkeypatch.delenv("ZOO_OFFLINE", raising=False)
+    monkeypatch.setattr(fetching, "RETRIES", 0)
+    return tmp_path / "cache" / "presets"
+
+
+@contextlib.contextmanager
+def serving(folder, fault=None):
+    """A static web server; `fault(handler, path)` may answer in its place and then returns True."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(folder))
+
+        def do_GET(self):
+            if not (fault and fault(self, self.path)):
+                super().do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def answers(body, code=200, length=None):
+    def answer(handler, path):
+        handler.send_response(code)
+        handler.send_header("Content-Length", str(len(body) if length is None else length))
+        handler.end_headers()
+        handler.wfile.write(body)
+        return True
+
+    return answer
+
+
+def only_for(ending, answer):
+    return lambda handler, path: path.endswith(ending) and answer(handler, path)
+
+
+def same(a, b, images):
+    np.testing.assert_array_equal(a.encode(images).mean(), b.encode(images).mean())
+    np.testing.assert_array_equal(a.predict(images, verbose=0), b.predict(images, verbose=0))
+
+
+# Saving and loading.
+
+
+def test_a_preset_is_its_model(model, saved, binary_digits):
+    loaded = zoo.from_preset(saved)
+    assert type(loaded) is models.FactorVAE
+    assert not loaded.compiled
+    same(model, loaded, binary_digits[:9])
+    np.testing.assert_array_equal(
+        model.total_correlation(np.eye(3, dtype="f")),
+        loaded.total_correlation(np.eye(3, dtype="f")),
+    )
+    assert isinstance(models.VAE.from_preset(saved), models.FactorVAE)
+
+
+def test_a_loaded_preset_trains_on(saved, binary_digits):
+    loaded = zoo.from_preset(saved)
+    loaded.compile()
+    assert np.isfinite(loaded.fit(binary_digits, verbose=0).history["loss"]).all()
+
+
+def test_a_preset_computes_in_float32(binary_digits, tmp_path):
+    mixed = models.VAE(SHAPE, 3, seed=0, dtype="mixed_bfloat16")
+    mixed.save_to_preset(tmp_path / "mixed")
+    loaded = zoo.from_preset(tmp_path / "mixed")
+    assert loaded.encoder.compute_dtype == loaded.decoder.compute_dtype == "float32"
+    same(zoo.export.in_float32(mixed), loaded, binary_digits[:9])
+
+
+def test_optimizers_and_random_state_stay_out(saved):
+    import h5py
+
+    with h5py.File(saved / "model.weights.h5") as file:
+        names = []
+        file.visit(names.append)
+    assert not [name for name in names if "optimizer" in name]
+
+
+def test_a_wrong_class_is_refused_by_name(saved):
+    with pytest.raises(
+        ValueError, match=r'"tiny" is a FactorVAE, no BetaVAE. Use zoo.models.FactorVAE'
+    ):
+        models.BetaVAE.from_preset(saved)
+
+
+def test_an_existing_preset_is_only_replaced_when_asked(model, preset):
+    before = (preset / "SHA256SUMS").read_text()
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        model.save_to_preset(preset)
+    assert (preset / "SHA256SUMS").read_text() == before
+    model.save_to_preset(preset, overwrite=True)
+    presets.verify(preset)
+
+
+def test_sums_are_those_of_the_standard_tool(preset):
+    tool = shutil.which("sha256sum")
+    if tool is None:
+        pytest.skip("sha256sum is not installed")
+    subprocess.run([tool, "--check", "--quiet", "--strict", "SHA256SUMS"], cwd=preset, check=True)
+
+
+def test_an_unknown_name_is_a_clear_error():
+    with pytest.raises(ValueError, match='Unknown preset "no_such"'):
+        zoo.from_preset("no_such")
+
+
+# Damage.
+
+
+def all_files(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "empty"])
+def test_damage_in_any_file_is_found(preset, damage):
+    for name in all_files(preset):
+        file = preset / name
+        content = file.read_bytes()
+        middle = len(content) // 2
+        if damage == "flip":
+            file.write_bytes(
+                content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+            )
+        elif damage == "truncate":
+            file.write_bytes(content[:middle])
+        elif damage == "empty":
+            file.write_bytes(b"")
+        else:
+            file.unlink()
+        with pytest.raises(presets.Damaged):
+            zoo.from_preset(preset)
+        file.write_bytes(content)
+    presets.verify(preset)
+
+
+def test_what_is_not_listed_is_refused(preset):
+    (preset / "extra.bin").write_bytes(b"?")
+    with pytest.raises(presets.Damaged, match=r"extra\.bin is not listed"):
+        zoo.from_preset(preset)
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc/x", "a/../../x", "a//b", "", ".", "a\\b", "a\nb", "~/x", "c:x"]
+)
+def test_a_path_that_leads_out_is_refused(name):
+    with pytest.raises(presets.Damaged):
+        integrity.parse_sums("0" * 64 + "  " + name)
+
+
+def tampered(preset, change):
+    file = preset / "config.json"
+    config = json.loads(file.read_text())
+    change(config)
+    file.write_text(json.dumps(config))
+    (preset / "SHA256SUMS").unlink()
+    integrity.write_sums(preset)
+    return preset
+
+
+def lambda_layer(config):
+    layer = keras.layers.Lambda(lambda x: x)
+    found = keras.saving.serialize_keras_object(layer)
+    config["config"]["encoder"]["config"]["layers"].append(found)
+
+
+def foreign_module(config):
+    config["config"]["likelihood"] = {
+        "class_name": "system", "module": "os", "registered_name": None, "config": {},
+    }  # fmt: skip
+
+
+def foreign_function(config):
+    config["config"]["seed"] = {
+        "class_name": "function", "module": "builtins", "registered_name": "function", "config": "eval",
+    }  # fmt: skip
+
+
+def other_model(config):
+    config["registered_name"] = "Functional"
+
+
+def not_a_model(config):
+    config["registered_name"] = "zoo>Bernoulli"
+
+
+def not_a_config(config):
+    config.clear()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda_layer, foreign_module, foreign_function, other_model, not_a_model, not_a_config],
+)
+def test_a_malicious_configuration_is_refused(preset, change):
+    with pytest.raises(presets.Damaged, match=r"asks for|describes no model"):
+        zoo.from_preset(tampered(preset, change))
+
+
+def test_weights_of_another_model_are_refused(preset, tmp_path):
+    other = models.FactorVAE(SHAPE, 4, discriminator_layers=1, seed=0)
+    other.save_weights(tmp_path / "model.weights.h5")
+    shutil.copy(tmp_path / "model.weights.h5", preset)
+    with pytest.raises(presets.Damaged, match="weights"):
+        zoo.from_preset(tampered(preset, lambda config: None))
+
+
+# Fetching.
+
+
+def test_a_preset_is_fetched_once(preset, cache, model, binary_digits):
+    with serving(preset.parent) as address:
+        loaded = zoo.from_preset(NAME, address=address)
+    same(model, loaded, binary_digits[:9])
+    assert all_files(cache / NAME) == all_files(preset)
+    zoo.from_preset(NAME, offline=True)  # No server is left to ask.
+    assert list(cache.iterdir()) == [cache / NAME]
+
+
+def test_a_folder_is_an_address_too(preset, cache, monkeypatch):
+    monkeypatch.setenv("ZOO_PRESETS", str(preset.parent))
+    zoo.from_preset(NAME)
+    presets.verify(cache / NAME)
+
+
+def test_offline_says_what_is_missing(preset):
+    with pytest.raises(presets.Unavailable, match=r'"tiny" is not here, and offline'):
+        zoo.from_preset(NAME, address=str(preset.parent), offline=True)
+
+
+def test_a_damaged_cache_is_repaired_or_reported(preset, cache):
+    zoo.from_preset(NAME, address=str(preset.parent))
+    (cache / NAME / "config.json").write_text("{}")
+    with pytest.raises(presets.Damaged, match=r"config\.json"):
+        zoo.from_preset(NAME)
+    with pytest.raises(presets.Damaged, match=r"config\.json"):
+        zoo.from_preset(NAME, address=str(preset.parent), offline=True)
+    zoo.from_preset(NAME, address=str(preset.parent))
+    presets.verify(cache / NAME)
+
+
+FAULTS = {
+    "404": (answers(b"no", 404), "404"),
+    "500": (answers(b"oops", 500), "500"),
+    "garbage": (answers(b"<html>hello</html>"), "checksum is wrong|offers no preset"),
+    "half": (answers(b"x" * 10, length=100), "config.json|SHA256SUMS"),
+    "nothing": (answers(b""), "checksum is wrong|offers no preset"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("file", ["config.json", "SHA256SUMS"])
+def test_a_bad_server_leaves_nothing(preset, cache, fault, file):
+    answer, message = FAULTS[fault]
+    with (
+        serving(preset.parent, only_for(file, answer)) as address,
+        pytest.raises(presets.Unavailable, match=message),
+    ):
+        zoo.from_preset(NAME, address=address)
+    assert not cache.exists() or list(cache.iterdir()) == []
+
+
+def test_no_server_is_a_clear_error():
+    with pytest.raises(presets.Unavailable, match=r"127\.0\.0\.1"):
+        zoo.from_preset(NAME, address="http://127.0.0.1:9")
+
+
+def test_a_broken_line_is_tried_again(preset, cache, monkeypatch):
+    monkeypatch.setattr(fetching, "RETRIES", 1)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    calls = []
+
+    def once(handler, path):
+        if path.endswith("config.json") and not calls:
+            calls.append(path)
+            return answers(b"x", length=50)(handler, path)
+        return False
+
+    with serving(preset.parent, once) as address:
+        zoo.from_preset(NAME, address=address)
+    assert calls
+    presets.verify(cache / NAME)
+
+
+def test_a_list_that_is_not_the_known_one_is_refused(preset, cache, monkeypatch):
+    monkeypatch.setattr(fetching, "table", lambda: {NAME: {"sha256": "0" * 64}})
+    with pytest.raises(presets.Unavailable, match="checksum is wrong"):
+        zoo.from_preset(NAME, address=str(preset.parent))
+    assert list(cache.iterdir()) == []
+
+
+def test_a_list_that_leads_out_is_refused(preset, cache, tmp_path):
+    with open(preset / "SHA256SUMS", "a") as sums:
+        sums.write("0" * 64 + "  ../../evil\n")
+    with pytest.raises(presets.Unavailable, match="inside the preset"):
+        zoo.from_preset(NAME, address=str(preset.parent))
+    assert not list(tmp_path.rglob("evil"))
+
+
+def test_a_full_disk_leaves_nothing(preset, cache, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fetching, "_from_folder", full)
+    with pytest.raises(presets.Unavailable, match="No space left on device"):
+        zoo.from_preset(NAME, address=str(preset.parent))
+    assert list(cache.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_a_clear_error(preset, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "file"))
+    with pytest.raises(presets.Unavailable, match="ZOO_CACHE"):
+        zoo.from_preset(NAME, address=str(preset.parent))
+
+
+FETCH = """
+import sys
+from zoo import presets
+print(presets.find("tiny", address=sys.argv[1]), flush=True)
+"""
+
+
+def slow(handler, path):
+    time.sleep(0.2)
+    return False
+
+
+def start(address):
+    return subprocess.Popen(
+        [sys.executable, "-c", FETCH, address], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def test_two_fetches_at_once(preset, cache):
+    with serving(preset.parent, slow) as address:
+        both = [start(address), start(address)]
+        done = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], done
+    presets.verify(cache / NAME)
+    assert list(cache.iterdir()) == [cache / NAME]
+
+
+def test_a_kill_leaves_no_preset(preset, cache):
+    with serving(preset.parent, slow) as address:
+        process = start(address)
+        deadline = time.monotonic() + 60
+        while not list(cache.glob(".partial-*/*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not (cache / NAME).exists()
+        [left] = cache.iterdir()
+        zoo.from_preset(NAME, address=address)
+    presets.verify(cache / NAME)
+    # What it left goes with a later fetch, when no living process can own it.
+    os.utime(left, (0, 0))
+    shutil.rmtree(cache / NAME)
+    zoo.from_preset(NAME, address=str(preset.parent))
+    assert list(cache.iterdir()) == [cache / NAME]
+
+
+def test_the_saved_model_alone(preset, tmp_path):
+    out = presets.fetch(NAME, tmp_path / "out", only="1/", address=str(preset.parent))
+    assert (out / "1" / "saved_model.pb").exists()
+    assert not (out / "model.weights.h5").exists()
+
+
+def test_finding_needs_no_tensorflow(preset):
+    code = "import sys; from zoo import presets; presets.find(sys.argv[1]); assert 'keras' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, str(preset)], check=True)
+
+
+# Publishing.
+
+
+def test_what_is_published_can_be_fetched(preset, tmp_path, cache):
+    names = presets.publish(tmp_path / "site", [preset])
+    assert names == [NAME]
+    with serving(tmp_path / "site") as address:
+        zoo.from_preset(NAME, address=address)
+    index = json.loads((tmp_path / "site" / "index.json").read_text())
+    assert index[NAME]["model"] == "FactorVAE"
+    assert index[NAME]["sha256"] == integrity.digest(preset / "SHA256SUMS")
+
+
+def test_a_damaged_preset_is_not_published(preset, tmp_path):
+    (preset / "config.json").write_text("{}")
+    with pytest.raises(presets.Damaged):
+        presets.publish(tmp_path / "site", [preset])
+    assert not (tmp_path / "site").exists()
+
+
+# The zoo's own.
+
+
+def own():
+    root = Path(zoo.__file__).parent.parent / "saved_models"
+    return sorted(path.parent for path in root.glob("*/SHA256SUMS"))
+
+
+@pytest.mark.parametrize("folder", own(), ids=lambda folder: folder.name)
+def test_own_presets_are_whole_and_in_the_table(folder):
+    presets.verify(folder)
+    row = presets.table()[folder.name]
+    assert row["sha256"] == integrity.digest(folder / "SHA256SUMS")
+
+
+def test_the_table_holds_no_more_than_there_is():
+    assert sorted(presets.table()) == [folder.name for folder in own()]
+    assert store.CONFIG in FILES

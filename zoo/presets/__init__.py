@@ -1,0 +1,20 @@
+"""Pretrained models by name: found, fetched, verified, loaded, saved, published.
+
+What loads or saves a model needs TensorFlow; what finds, fetches and lists does not, and does not load it.
+"""
+
+from zoo.presets._fetch import Unavailable as Unavailable
+from zoo.presets._fetch import fetch as fetch
+from zoo.presets._fetch import find as find
+from zoo.presets._integrity import Damaged as Damaged
+from zoo.presets._integrity import verify as verify
+from zoo.presets._publish import publish as publish
+from zoo.presets._table import table as table
+
+
+def __getattr__(name: str):
+    if name in ("from_preset", "save"):
+        from zoo.presets import _store as store
+
+        return getattr(store, name)
+    raise AttributeError(f"module 'zoo.presets' has no attribute {name!r}")

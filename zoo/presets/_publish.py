@@ -1,0 +1,68 @@
+"""A folder of presets that any static web server can offer."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from zoo import files
+from zoo.presets import _integrity as integrity
+from zoo.presets._fetch import own_folders
+
+INDEX = "index.json"
+
+
+def publish(
+    out: str | os.PathLike, presets: list[str | os.PathLike] | None = None, overwrite: bool = False
+) -> list[str]:
+    """Lays presets out, verified, under one address.
+
+    Args:
+        out: the new folder, or the one to replace.
+        presets: folders of presets; default: all of `saved_models/`.
+        overwrite: whether an existing folder is replaced.
+
+    Returns:
+        The names of the presets.
+
+    Raises:
+        Damaged: a preset is not whole. Nothing is written.
+        ValueError: there is none.
+        FileExistsError: `out` exists and `overwrite` is false.
+    """
+    folders = [Path(preset) for preset in presets] if presets else _own()
+    if not folders:
+        raise ValueError(
+            "Expected at least one preset. Received: none, and saved_models/ is empty."
+        )
+    for folder in folders:
+        integrity.verify(folder)
+    with files.whole_folder(out, overwrite=overwrite) as partial:
+        for folder in folders:
+            shutil.copytree(folder, partial / folder.name)
+        index = json.dumps({folder.name: row(folder) for folder in folders}, indent=1)
+        (partial / INDEX).write_text(index + "\n", encoding="utf-8")
+    return [folder.name for folder in folders]
+
+
+def row(folder: Path) -> dict:
+    """What the table of presets says of one."""
+    scores = folder / "scores.json"
+    found = json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else {}
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return {
+        "model": config["class_name"],
+        "data": found.get("how", {}).get("data"),
+        "size": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        "sha256": integrity.digest(folder / integrity.SUMS),
+        "scores": found.get("scores", {}),
+    }
+
+
+def _own() -> list[Path]:
+    found = {
+        path.parent.name: path.parent
+        for root in reversed(own_folders())
+        for path in root.glob(f"*/{integrity.SUMS}")
+    }
+    return [found[name] for name in sorted(found)]
