@@ -82,11 +82,11 @@ def encode(
     Raises:
         ValueError: the dataset's images do not fit the model.
     """
-    data = _matching(model, datasets.load(data))
-    indices = _draw(len(data), samples, seed)
+    data = matching(model, datasets.load(data))
+    indices = draw(len(data), samples, seed)
     parts = [
         model.measure(data.images(rows), tf.constant([seed, number]))
-        for number, rows in enumerate(_chunks(indices, batch_size, show_progress))
+        for number, rows in enumerate(chunks(indices, batch_size, show_progress))
     ]
     codes, reconstruction, latent_kl = (
         None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)
@@ -178,7 +178,7 @@ def traverse(
         model: a model of the zoo.
         data: as for `encode`.
         index: the image whose code is kept; default: one drawn by `seed`.
-        span: in standard deviations of the prior.
+        span: in standard deviations of the prior, as far as it goes.
         columns: values of each continuous latent; more, where a categorical latent has more categories.
         samples: images whose mean KL, or variance of codes, sorts the rows.
         seed: of the draws.
@@ -186,7 +186,7 @@ def traverse(
     Raises:
         ValueError: `index` is outside of the dataset, or its images do not fit the model.
     """
-    data = _matching(model, datasets.load(data))
+    data = matching(model, datasets.load(data))
     if index is None:
         index = int(np.random.default_rng(seed).integers(len(data)))
     check_integer("index", index, least=0, most=len(data) - 1)
@@ -196,7 +196,7 @@ def traverse(
     latents = np.argsort(-(variance if kl is None else kl), kind="stable")
     code = model.encode(data.images([index])).mode().numpy()[0]
     # A categorical latent may have more categories than there are columns.
-    values = np.linspace(-span, span, max(columns, *model.categories, 1))
+    values = np.linspace(*model.latent_range(span), max(columns, *model.categories, 1))
     rows = [model.decode(model.moved(code, latent, values)).mean().numpy() for latent in latents]
     filled = np.array([len(row) for row in rows])
     images = np.ones((len(rows), len(values), *data.image_shape), np.float32)
@@ -210,14 +210,15 @@ def reconstruct(
     model, data, *, count: int = 10, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Some images of a dataset, their reconstructions, both `(count, *image_shape)` in [0, 1], and their indices."""
-    data = _matching(model, datasets.load(data))
-    indices = _draw(len(data), count, seed)
+    data = matching(model, datasets.load(data))
+    indices = draw(len(data), count, seed)
     images = data.images(indices)
     scale = 255 if images.dtype == np.uint8 else 1
     return images / np.float32(scale), model(images).numpy(), indices
 
 
-def _matching(model, data):
+def matching(model, data):
+    """The dataset; raises `ValueError` unless its images have the model's shape."""
     if tuple(data.image_shape) != tuple(model.image_shape):
         raise ValueError(
             f"Expected images of shape {tuple(model.image_shape)}, which the model was made for. "
@@ -239,7 +240,8 @@ def _functions(metrics: Iterable[str] | None, data) -> list:
     return functions
 
 
-def _draw(population: int, samples: int | None, seed: int) -> np.ndarray:
+def draw(population: int, samples: int | None, seed: int) -> np.ndarray:
+    """Which of `population` images to take: `samples` different ones, or all in order."""
     if samples is not None:
         check_integer("samples", samples, least=1)
     if samples is None or samples >= population:
@@ -247,7 +249,8 @@ def _draw(population: int, samples: int | None, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).choice(population, samples, replace=False)
 
 
-def _chunks(indices: np.ndarray, size: int, show: bool) -> Iterator[np.ndarray]:
+def chunks(indices: np.ndarray, size: int, show: bool) -> Iterator[np.ndarray]:
+    """The indices, `size` at a time, with a progress bar."""
     starts = range(0, len(indices), size)
     for start in progress.bar(iterable=starts, desc="encode", unit="batch", disable=not show):
         yield indices[start : start + size]
