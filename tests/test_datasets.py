@@ -482,9 +482,9 @@ def test_wrong_files(tmp_path):
     (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 torn")
     (tmp_path / "text.npy").write_text("no array")
     expected = {
-        "absent.npz": "No file .*absent.npz. Expected an .npz or .npy file",
-        "unnamed.npz": 'unnamed.npz must hold an array "images". Received: pixels',
-        "objects.npz": "Cannot read .*objects.npz: .* Expected plain arrays",
+        "absent.npz": "No file .*absent.npz. Expected an .npz, .npy or .h5 file",
+        "unnamed.npz": 'unnamed.npz must hold an array "images" .*Received: pixels',
+        "objects.npz": 'must hold an array "images" .*Received: images .objects, which are not unpickled',
         "torn.npz": "Cannot read .*torn.npz",
         "text.npy": "Cannot read .*text.npy",
     }

@@ -10,7 +10,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -68,14 +68,26 @@ def build(room: str, spec: str, **arguments: Any) -> Any:
         0.5
     """
     name, positional, named = parse_call(spec)
-    member = get(room, name)
-    named = {**named, **arguments}
+    return call(name, get(room, name), positional, {**named, **arguments})
+
+
+def call(name: str, function: Callable, positional: Sequence, named: dict[str, Any]) -> Any:
+    """Calls a function with arguments that a user wrote.
+
+    Raises:
+        ValueError: it does not take these arguments; `name` is what the user called it.
+
+    Example:
+        >>> call("double", lambda x: 2 * x, [1], {"y": 2})
+        Traceback (most recent call last):
+        ValueError: double: got an unexpected keyword argument 'y'. Its arguments: x.
+    """
     try:
-        inspect.signature(member).bind(*positional, **named)
+        inspect.signature(function).bind(*positional, **named)
     except TypeError as error:
-        allowed = ", ".join(inspect.signature(member).parameters)
+        allowed = ", ".join(inspect.signature(function).parameters)
         raise ValueError(f"{name}: {error}. Its arguments: {allowed}.") from None
-    return member(*positional, **named)
+    return function(*positional, **named)
 
 
 def parse_call(text: str) -> tuple[str, list, dict]:

@@ -1,7 +1,6 @@
-"""Images in memory: NumPy arrays, or an `.npz` or `.npy` file of them."""
+"""Images in memory, or in a file that is mapped: NumPy arrays, or an `.npz`, `.npy` or `.h5` file of them."""
 
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -10,20 +9,39 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.checks import check_range
-from zoo.datasets.base import Dataset, checked_integers
+from zoo.datasets._containers import IMAGES, read_arrays
+from zoo.datasets._table import Tabled, as_array, levels
 
-SUFFIXES = (".npz", ".npy")
+# What files call the factors: what they call the factors' values, and the columns, of which None is left out.
+FACTORS = {
+    "factors": ("factor_values", ()),
+    "latents_classes": (
+        "latents_values",
+        (None, "shape", "scale", "orientation", "x", "y"),  # the colour of dSprites is always white
+    ),
+    "labels": (
+        "labels",
+        ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"),
+    ),
+}
+WANTED = {*IMAGES, *FACTORS, *(values for values, _ in FACTORS.values()), "factor_names"}
+SAMPLE = 1000  # images that tell whether a file stores binary images as 0 and 1
 
 
-class Arrays(Dataset):
+class Arrays(Tabled):
     """Images and, where they are known, factors that are held in memory.
 
     uint8 images stay uint8; floats in [0, 1] and booleans become float32.
 
     Args:
         images: shape `(n, height, width, channels)`, or `(n, height, width)` for grey images.
-        factors: integers >= 0, shape `(n, factors)` or `(n,)`; a factor's size is its largest value + 1.
+        factors: integers >= 0, shape `(n, factors)` or `(n,)`.
         factor_names: one name per factor; by default `factor_0`, `factor_1`, ….
+        factor_sizes: how many values each factor takes; by default its largest value + 1. Without `factors`, the
+            images are the whole grid of that many values, with the last factor fastest.
+        factor_values: what the factors stand for, image by image, shape `(n, factors)`.
+        copy: whether the images are copied. Otherwise the dataset uses their memory where it can; they must then
+            stay as they are.
 
     Raises:
         ValueError: wrong rank, dtype, range or length.
@@ -37,100 +55,119 @@ class Arrays(Dataset):
     """
 
     name = "arrays"
+    _white: int | None = None
 
     def __init__(
         self,
         images: np.ndarray,
         factors: np.ndarray | None = None,
         factor_names: Sequence[str] | None = None,
+        factor_sizes: Sequence[int] | None = None,
+        factor_values: np.ndarray | None = None,
+        copy: bool = True,
     ):
         images = checked_images(images)
-        self._factors = None if factors is None else checked_table(factors, len(images))
-        columns = 0 if factors is None else self._factors.shape[1]
-        self.factor_names = checked_names(factor_names, columns)
-        self.factor_sizes = tuple(
-            int(self._factors[:, column].max()) + 1 for column in range(columns)
-        )
         self.image_shape = tuple(int(size) for size in images.shape[1:])
         self.image_dtype = images.dtype.name
         # A tensor, not an array: graphs then refer to it and do not copy it. On the CPU, because pixels may be many.
         with tf.device("CPU:0"):
-            self._images = tf.constant(images)
+            self._images = tf.constant(images) if copy else shared(images)
+        self.keep_factors(factors, factor_names, factor_sizes, factor_values)
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike, factor_names: Sequence[str] | None = None) -> Self:
-        """Reads an `.npz` with `images` and, optionally, `factors` and `factor_names`, or an `.npy` of images.
+    def from_file(
+        cls,
+        path: str | os.PathLike,
+        factor_names: Sequence[str] | None = None,
+        factor_sizes: Sequence[int] | None = None,
+    ) -> Self:
+        """Reads an `.npz`, `.npy` or `.h5` file of images; nothing in it is unpickled.
+
+        Known are the zoo's own names, `images` and, optionally, `factors`, `factor_names` and `factor_values`, and
+        those of the original dSprites (`imgs`, `latents_classes`, `latents_values`) and 3D Shapes (`labels`).
+        MPI3D and Cars3D hold `images` alone, a whole grid: their `factor_sizes` are (6, 6, 2, 3, 3, 40, 40) and
+        (4, 24, 183). Images may also be stored with one axis per factor before the last three. Binary images that
+        are stored as the bytes 0 and 1 become 0 and 255.
 
         Args:
-            path: the file; its stem becomes the dataset's name.
+            path: the file; its stem becomes the dataset's name. An `.npy` is used where it lies: its size is not
+                bounded by the memory.
             factor_names: names that go before the file's own.
+            factor_sizes: how many values each factor takes, see `Arrays`.
 
         Raises:
-            ValueError: the file is missing, cannot be read or holds no images.
+            ValueError: the file is missing, cannot be read, or holds no images, or more than 8 GiB of them.
+
+        Example:
+            >>> import tempfile
+            >>> path = Path(tempfile.mkdtemp()) / "cars.npz"
+            >>> np.savez(path, images=np.zeros((6, 8, 8, 3), "uint8"))
+            >>> Arrays.from_file(path, ["elevation", "azimuth"], factor_sizes=[2, 3])
+            <cars: 6 images 8×8×3 uint8; elevation 2, azimuth 3>
         """
         path = Path(path)
-        content = read_arrays(path)
-        if "images" not in content:
-            raise ValueError(
-                f'{path} must hold an array "images". Received: {", ".join(content) or "nothing"}'
-            )
-        if factor_names is None:
-            factor_names = content.get("factor_names")
-        data = cls(content["images"], content.get("factors"), factor_names)
+        content = read_arrays(path, WANTED)
+        images = next(content[name] for name in IMAGES if name in content)
+        if images.ndim > 4 and factor_sizes is None:
+            factor_sizes = images.shape[:-3]
+            images = images.reshape(-1, *images.shape[-3:])
+        factors, values, names = factors_in(content)
+        names = names if factor_names is None else factor_names
+        data = cls(images, factors, names, factor_sizes, values, copy=False)
         data.name = path.stem
+        data._white = white_of(images[:SAMPLE])
         return data
 
     def __len__(self) -> int:
         return int(self._images.shape[0])
 
-    def factors(self, indices: np.ndarray) -> np.ndarray:
-        """Factors of some images, shape `(n, factors)`; see `Dataset.factors`."""
-        return self._table()[self.checked_indices(indices)]
-
-    def index(self, factors: np.ndarray) -> np.ndarray:
-        """The first image with each of the given factors, shape `(n,)`; see `Dataset.index`."""
-        table = self._table()
-        wanted = self.checked_factors(factors)
-        known, first = np.unique(table, axis=0, return_index=True)
-        rows = {row.tobytes(): position for row, position in zip(known, first, strict=True)}
-        found = [rows.get(row.tobytes()) for row in wanted]
-        if None in found:
-            missing = dict(zip(self.factor_names, wanted[found.index(None)].tolist(), strict=True))
-            raise ValueError(f'No image of "{self.name}" has the factors {missing}.')
-        return np.array(found, np.int64)
-
     def render(self, indices: tf.Tensor) -> tf.Tensor:
         """Images as TensorFlow operations; see `Dataset.render`."""
-        return tf.gather(self._images, indices)
-
-    def _table(self) -> np.ndarray:
-        """All factors, shape `(len, factors)`."""
-        if self._factors is None:
-            raise ValueError(
-                f'The dataset "{self.name}" has no factors. '
-                "Pass `factors`, integers of shape (n, factors), with the images."
-            )
-        return self._factors
+        images = tf.gather(self._images, indices)
+        return images if self._white is None else images * self._white
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz` file by name; an `.npy` file's array is called `images`.
+def shared(images: np.ndarray) -> tf.Tensor:
+    """A tensor in the array's own memory, which may be a file's, where TensorFlow can use it."""
+    images = np.ascontiguousarray(images)
+    if not images.flags.writeable:
+        return tf.constant(images)
+    return tf.experimental.dlpack.from_dlpack(images.__dlpack__())
 
-    Raises:
-        ValueError: the file is missing or cannot be read.
+
+def white_of(sample: np.ndarray) -> int | None:
+    """255 for binary images that are stored as the bytes 0 and 1, by which they are to be multiplied; else `None`.
+
+    Example:
+        >>> white_of(np.array([0, 1], "uint8")), white_of(np.array([0, 9], "uint8"))
+        (255, None)
     """
-    if not path.is_file():
-        raise ValueError(f"No file {path}. Expected an .npz or .npy file of images.")
-    try:
-        with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            if isinstance(content, np.ndarray):
-                return {"images": content}
-            return {name: content[name] for name in content.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"Cannot read {path}: {error} Expected plain arrays, as numpy.savez writes them."
-        ) from None
+    return 255 if sample.dtype == np.uint8 and sample.max() == 1 else None
+
+
+def factors_in(
+    content: dict[str, np.ndarray],
+) -> tuple[np.ndarray | None, np.ndarray | None, Sequence[str] | None]:
+    """Factors, their values image by image, and their names, each `None` where a file does not say it.
+
+    Example:
+        >>> factors_in({"labels": np.array([[0.5], [0.1], [0.5]])})[0].tolist()
+        [[1], [0], [1]]
+    """
+    key = next((key for key in FACTORS if key in content), None)
+    if key is None:
+        return None, None, None
+    values_key, columns = FACTORS[key]
+    table, values = content[key], content.get(values_key)
+    if key == values_key:
+        is_value = table.dtype.kind == "f" and table.ndim == 2
+        values = table if is_value else None
+        table = np.stack([levels(column) for column in table.T], axis=1) if is_value else table
+    if table.ndim != 2 or table.shape[1] != len(columns):
+        return table, values, content.get("factor_names")
+    kept = [column for column, name in enumerate(columns) if name]
+    values = None if values is None else values[:, kept]
+    return table[:, kept], values, [columns[column] for column in kept]
 
 
 def checked_images(images: np.ndarray) -> np.ndarray:
@@ -155,59 +192,3 @@ def checked_images(images: np.ndarray) -> np.ndarray:
     if images.ndim == 3:
         images = images[..., None]
     return images if images.dtype == np.uint8 else images.astype(np.float32, copy=False)
-
-
-def checked_table(factors: np.ndarray, n: int) -> np.ndarray:
-    """Factors as an int64 array, shape `(n, factors)`.
-
-    Raises:
-        ValueError: they are no integers >= 0 with one row per image.
-    """
-    factors = as_array("factors", factors)
-    if factors.ndim == 1:
-        factors = factors[:, None]
-    expected = "of shape (n, factors) or (n,), counted from 0"
-    factors = checked_integers("factors", factors, ndim=2, expected=expected)
-    if len(factors) != n:
-        raise ValueError(
-            f"`factors` must have one row per image. Received: {len(factors)} rows for {n} images"
-        )
-    if factors.shape[1] == 0 or factors.min() < 0:
-        received = "no columns" if factors.shape[1] == 0 else f"a value of {factors.min()}"
-        raise ValueError(f"`factors` must be integers {expected}. Received: {received}")
-    return factors
-
-
-def checked_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
-    """One distinct name per factor.
-
-    Raises:
-        ValueError: there are too few or too many, or two are equal.
-    """
-    if names is None:
-        return tuple(f"factor_{column}" for column in range(columns))
-    names = (names,) if isinstance(names, str) else tuple(map(str, names))
-    if len(names) != columns or len(set(names)) != columns:
-        raise ValueError(
-            f"`factor_names` must be {columns} different names, one per factor. Received: {names}"
-        )
-    return names
-
-
-def as_array(name: str, values: np.ndarray) -> np.ndarray:
-    """`values` as a NumPy array of numbers.
-
-    Raises:
-        ValueError: they are ragged or objects.
-    """
-    try:
-        array = np.asarray(values)
-        ragged = array.dtype.kind == "O"
-    except ValueError:
-        ragged = True
-    if ragged:
-        raise ValueError(
-            f"`{name}` must be one array of numbers. Received: objects, or rows of different lengths. "
-            "Bring all to one shape, then numpy.stack them."
-        )
-    return array

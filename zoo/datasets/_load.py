@@ -1,47 +1,101 @@
-"""One way in: a dataset from its name, a file or arrays."""
+"""One way in: a dataset from its name, a file, a folder, TensorFlow Datasets or arrays."""
 
 import os
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from zoo import registry
-from zoo.datasets._arrays import SUFFIXES, Arrays
+from zoo.datasets import _containers, _idx
+from zoo.datasets._arrays import Arrays
+from zoo.datasets._folder import load_folder
+from zoo.datasets._splits import held_out, split
+from zoo.datasets._tfds import PREFIX, load_tfds
 from zoo.datasets.base import Dataset
+
+PART = re.compile(r"(.+\))\[(\d+)\]", re.DOTALL)
 
 
 def load(spec: Any, **arguments: Any) -> Dataset:
-    """A dataset from its name, a file, or arrays.
+    """A dataset from its name, a file, a folder, TensorFlow Datasets or arrays.
+
+    As text it takes what the command takes:
+
+    - a name, `"shapes2d"`, or a call of it, `"xysquares(spacing=1)"`;
+    - `"images.npz"`, `.npy` or `.h5`: a file of arrays, see `Arrays.from_file`;
+    - `"train-images-idx3-ubyte.gz"`: an IDX file, with its labels beside it;
+    - `"faces/"`: a folder of pictures, with `size`, `crop`, `grey` and `labels`;
+    - `"tfds:mnist"`, `"tfds:mnist[test]"`: a set of images of TensorFlow Datasets, with `size`, `crop`, `grey` and
+      `data_dir`;
+    - `"read('faces/', size=64)"`: any of these with its arguments;
+    - `"split('shapes2d', 0.8, 0.2)[0]"`, `"held_out('shapes2d', shape=2)[1]"`: a part, see `split` and `held_out`.
 
     Args:
-        spec: one of: a name, `"shapes2d"`; a call as text, `"xysquares(spacing=1)"`; a path to an `.npz` file
-            with `images` and, optionally, `factors` and `factor_names`, or to an `.npy` file of images; an array
-            of images; a tuple `(images, factors)`; a `Dataset`, which is returned as it is.
+        spec: such a text or path; an array of images; a tuple `(images, factors)`; or a `Dataset`, which is
+            returned as it is.
         **arguments: further arguments of the dataset.
 
     Raises:
-        ValueError: there is no such dataset or file, or its arrays are not images and factors.
+        ValueError: there is no such dataset or file, or its content is not images and factors.
 
     Example:
         >>> load("xysquares", spacing=1).spacing
         1
         >>> load(np.zeros((10, 8, 8, 1), "uint8"))
         <arrays: 10 images 8×8×1 uint8; no factors>
+        >>> len(load("split('digits', 0.5, 0.5)[0]"))
+        898
     """
     if isinstance(spec, Dataset):
         if arguments:
             raise ValueError(f"{spec} is a dataset already. Received arguments: {arguments}")
         return spec
     if isinstance(spec, np.ndarray):
-        return Arrays(spec, **arguments)
+        return registry.call("arrays", Arrays, [spec], arguments)
     if isinstance(spec, tuple) and len(spec) == 2:
-        return Arrays(*spec, **arguments)
+        return registry.call("arrays", Arrays, spec, arguments)
     if isinstance(spec, (str, os.PathLike)):
-        text = os.fspath(spec)
-        if text.endswith(SUFFIXES):
-            return Arrays.from_file(text, **arguments)
-        return registry.build("datasets", text, **arguments)
+        return _from_text(os.fspath(spec), arguments)
     raise ValueError(
-        "Expected the name of a dataset, a path to an .npz or .npy file, an array of images, "
+        "Expected the name of a dataset, a path to a file or folder of images, an array of images, "
         f"(images, factors) or a Dataset. Received: {type(spec).__name__}"
     )
+
+
+def _from_text(text: str, arguments: dict[str, Any]) -> Dataset:
+    reader = _reader(text)
+    if reader:
+        return registry.call(text, reader, [text], arguments)
+    part = PART.fullmatch(text.strip())
+    if part:
+        return _part(text, _from_text(part[1], arguments), int(part[2]))
+    name, positional, named = registry.parse_call(text)
+    if name in CALLS:
+        return registry.call(name, CALLS[name], positional, {**named, **arguments})
+    return registry.build("datasets", text, **arguments)
+
+
+def _reader(text: str) -> Callable[..., Dataset] | None:
+    """What reads a path; `None` for text that is none."""
+    if text.startswith(PREFIX):
+        return load_tfds
+    if text.endswith(_containers.SUFFIXES):
+        return Arrays.from_file
+    if _idx.PATTERN.search(text):
+        return _idx.load_idx
+    if text in registry.names("datasets"):
+        return None
+    is_path = os.path.isdir(text) or (os.sep in text and "(" not in text)
+    return load_folder if is_path else None
+
+
+def _part(text: str, parts: Any, number: int) -> Dataset:
+    if not isinstance(parts, tuple) or number >= len(parts):
+        count = f"{len(parts)} parts" if isinstance(parts, tuple) else "one dataset"
+        raise ValueError(f"There is no part {number} of {count}. Received: {text!r}")
+    return parts[number]
+
+
+CALLS = {"read": load, "split": split, "held_out": held_out}

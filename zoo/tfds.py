@@ -1,0 +1,157 @@
+"""The zoo's datasets as builders of TensorFlow Datasets, for programs that read their data there.
+
+`import zoo` is enough: once TensorFlow Datasets is imported too, before or after, every dataset of the zoo is one of
+its builders. Nothing is downloaded: the images are rendered when the builder is prepared, which writes them as PNG,
+some thousand a second.
+
+    import tensorflow_datasets as tfds
+    import zoo
+
+    squares = tfds.load("xysquares", split="train")
+    close = tfds.load("xysquares/spacing=1", split="train")
+"""
+
+import sys
+from importlib.machinery import PathFinder
+from typing import Any
+
+LIBRARY = "tensorflow_datasets"
+NAMES = {"shapes3d": "shapes3d_raycast"}  # where TensorFlow Datasets has another set of that name
+BATCH = 256  # images rendered and encoded at once
+THREADS = 2
+
+
+def register_when_imported() -> None:
+    """Registers the builders as soon as TensorFlow Datasets is imported: now, later or never."""
+    if LIBRARY in sys.modules:
+        register()
+    else:
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Finder:
+    """Finds TensorFlow Datasets where Python would, and has the builders registered when it is loaded."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """The library's own spec, with a loader that also calls `register`; `None` for all other modules."""
+        spec = PathFinder.find_spec(name, path, target) if name == LIBRARY else None
+        if spec is not None:
+            load = spec.loader.exec_module
+
+            def load_and_register(module: Any) -> None:
+                load(module)
+                sys.meta_path.remove(self)
+                register()
+
+            spec.loader.exec_module = load_and_register
+        return spec
+
+
+def register() -> None:
+    """Makes a builder of TensorFlow Datasets of each of the zoo's datasets."""
+    import warnings
+
+    from zoo import registry
+
+    base = _builder()
+    for dataset in registry.names("datasets"):
+        name = NAMES.get(dataset, dataset)
+        try:
+            type(name, (base,), {"name": name, "dataset": dataset, "__module__": __name__})
+        except ValueError as error:
+            warnings.warn(f"{dataset} is no builder of TensorFlow Datasets: {error}", stacklevel=2)
+
+
+def _builder() -> type:
+    """The class of all builders; made late, since it derives from a class of TensorFlow Datasets."""
+    import dataclasses
+    import functools
+    import inspect
+
+    import tensorflow_datasets as tfds
+
+    from zoo import registry
+
+    @dataclasses.dataclass
+    class Config(tfds.core.BuilderConfig):
+        arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    own = {"file_format", *inspect.signature(tfds.core.DatasetBuilder).parameters}
+
+    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        """A dataset of the zoo, in the order of its indices.
+
+        Arguments that are not the builder's are the dataset's; each choice of them is a configuration.
+        """
+
+        VERSION = tfds.core.Version("1.0.0")
+
+        def __init__(self, *, config=None, **arguments):
+            given = {key: arguments.pop(key) for key in list(arguments) if key not in own}
+            if given:
+                name = "-".join(f"{key}-{value}" for key, value in sorted(given.items()))
+                config = Config(name, arguments=given)
+            super().__init__(config=config, **arguments)
+
+        @functools.cached_property
+        def data(self):
+            """The dataset."""
+            arguments = getattr(self.builder_config, "arguments", {})
+            return registry.build("datasets", self.dataset, **arguments)
+
+        def _info(self):
+            return tfds.core.DatasetInfo(
+                builder=self,
+                description=inspect.getdoc(type(self.data)),
+                features=tfds.features.FeaturesDict(_features(self.data)),
+                disable_shuffling=True,
+            )
+
+        def _split_generators(self, dl_manager):
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            return _examples(self.data)
+
+    return Builder
+
+
+def _features(data: Any) -> dict[str, Any]:
+    """The image and, for each factor, `label_FACTOR` and, where it stands for a number, `value_FACTOR`."""
+    import numpy as np
+    from tensorflow_datasets import features
+
+    found = {"image": features.Image(shape=data.image_shape, encoding_format="png")}
+    for name, values in zip(data.factor_names, data.factor_values, strict=True):
+        if values.dtype.kind == "U":
+            found[f"label_{name}"] = features.ClassLabel(names=values.tolist())
+        else:
+            found[f"label_{name}"] = features.ClassLabel(num_classes=len(values))
+            found[f"value_{name}"] = features.Scalar(np.float32)
+    return found
+
+
+def _examples(data: Any):
+    """Index and features of each image; float images become bytes."""
+    import io
+
+    import numpy as np
+    import tensorflow as tf
+
+    def encoded(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        images = data.render(indices)
+        if data.image_dtype != "uint8":
+            images = tf.cast(tf.round(255 * images), tf.uint8)
+        return indices, tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)
+
+    batches = tf.data.Dataset.range(len(data)).batch(BATCH)
+    for indices, pictures in batches.map(encoded, num_parallel_calls=THREADS).prefetch(THREADS):
+        factors = data.factors(indices.numpy())
+        rows = zip(indices.numpy().tolist(), pictures.numpy(), factors.tolist(), strict=True)
+        for index, picture, row in rows:
+            example = {"image": io.BytesIO(picture)}
+            for name, values, level in zip(data.factor_names, data.factor_values, row, strict=True):
+                example[f"label_{name}"] = level
+                if values.dtype.kind != "U":
+                    example[f"value_{name}"] = np.float32(values[level])
+            yield index, example
