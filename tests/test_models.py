@@ -54,7 +54,7 @@ class LinearGaussian:
         precision = self.weights.T @ self.weights / self.sigma**2 + np.eye(self.weights.shape[1])
         return np.linalg.inv(precision) @ self.weights.T / self.sigma**2, 1 / np.diag(precision)
 
-    def model(self, extra_mean=0.0, extra_log_variance=0.0):
+    def model(self, extra_mean=0.0, extra_log_variance=0.0, cls=models.VAE, **arguments):
         """A VAE whose encoder is the exact posterior, or off by a known amount."""
         pixels, latent_dim = self.weights.shape
         shape = (pixels, 1, 1)
@@ -77,7 +77,8 @@ class LinearGaussian:
         )
         decoder.set_weights([self.weights.T, self.bias])
         like = likelihoods.Gaussian(scale=self.sigma, activation="linear")
-        return models.VAE(shape, latent_dim, like, encoder, decoder, seed=0)
+        parts = {"likelihood": like, "encoder": encoder, "decoder": decoder}
+        return cls(shape, latent_dim, **parts, seed=0, **arguments)
 
     def elbo(self, model, samples=400):
         """Mean and standard error of the estimates of the whole data's ELBO."""
