@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.checks import check_range
-from zoo.datasets._containers import IMAGES, read_arrays
+from zoo.datasets._containers import ALIGNMENT, IMAGES, read_arrays
 from zoo.datasets._table import Tabled, as_array, levels
 
 # What files call the factors: what they call the factors' values, and the columns, of which None is left out.
@@ -128,9 +128,9 @@ class Arrays(Tabled):
 
 
 def shared(images: np.ndarray) -> tf.Tensor:
-    """A tensor in the array's own memory, which may be a file's, where TensorFlow can use it."""
+    """A tensor in the array's own memory, which may be a file's, or a copy where TensorFlow cannot use it."""
     images = np.ascontiguousarray(images)
-    if not images.flags.writeable:
+    if images.ctypes.data % ALIGNMENT or not images.flags.writeable:
         return tf.constant(images)
     return tf.experimental.dlpack.from_dlpack(images.__dlpack__())
 
