@@ -1,5 +1,6 @@
-"""Checks of what users pass, in every room: counts, and images, which are float in [0, 1] or uint8 in 0 ... 255."""
+"""Checks of what users pass, in every room: counts, fractions, images (float in [0, 1] or uint8 in 0 ... 255)."""
 
+import numbers
 import operator
 
 import numpy as np
@@ -26,6 +27,22 @@ def check_integer(name: str, value: int, least: int, most: int = LARGEST) -> int
         bounds = f">= {least}" if most == LARGEST else f"from {least} to {most}"
         raise ValueError(f"`{name}` must be an integer {bounds}. Received: {name}={value!r}")
     return number
+
+
+def check_fraction(name: str, value: float) -> float:
+    """`value` as a float from 0 to 1.
+
+    Raises:
+        ValueError: it is none.
+
+    Example:
+        >>> check_fraction("visibility", 50)
+        Traceback (most recent call last):
+        ValueError: `visibility` must be a number from 0 to 1. Received: visibility=50
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+        raise ValueError(f"`{name}` must be a number from 0 to 1. Received: {name}={value!r}")
+    return float(value)
 
 
 def check_range(images: np.ndarray) -> None:

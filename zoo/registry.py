@@ -93,24 +93,35 @@ def call(name: str, function: Callable, positional: Sequence, named: dict[str, A
 def parse_call(text: str) -> tuple[str, list, dict]:
     """Splits `'name(1, key="value")'` into its name, arguments and named arguments.
 
+    An argument that is a name or a call itself stays text, for whom it is given to.
+
     Example:
         >>> parse_call("xysquares(spacing=1)")
         ('xysquares', [], {'spacing': 1})
         >>> parse_call("linear(4, 1000)")
         ('linear', [4, 1000], {})
+        >>> parse_call("noisy(xysquares(spacing=1), strength=0.5)")
+        ('noisy', ['xysquares(spacing=1)'], {'strength': 0.5})
     """
     if "(" not in text:
         return text, [], {}
     try:
         call = ast.parse(text.strip(), mode="eval").body
-        positional = [ast.literal_eval(argument) for argument in call.args]
-        named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        positional = [_argument(argument) for argument in call.args]
+        named = {keyword.arg: _argument(keyword.value) for keyword in call.keywords}
         return call.func.id, positional, named
     except (SyntaxError, ValueError, AttributeError):
         raise ValueError(
             "Expected a name, or a call with plain values such as 'gaussian(scale=0.1)'. "
             f"Received: {text!r}"
         ) from None
+
+
+def _argument(node: ast.expr) -> Any:
+    """A plain value, or the text of what names something."""
+    if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        return ast.unparse(node)
+    return ast.literal_eval(node)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
