@@ -57,14 +57,17 @@ def load(spec: Any, **arguments: Any) -> Dataset:
     if isinstance(spec, tuple) and len(spec) == 2:
         return registry.call("arrays", Arrays, spec, arguments)
     if isinstance(spec, (str, os.PathLike)):
-        return _from_text(os.fspath(spec), arguments)
+        data = _from_text(os.fspath(spec), arguments)
+        if isinstance(data, Dataset):
+            return data
+        raise ValueError(f"{spec} has {len(data)} parts: write which, for instance {spec}[0].")
     raise ValueError(
         "Expected the name of a dataset, a path to a file or folder of images, an array of images, "
         f"(images, factors) or a Dataset. Received: {type(spec).__name__}"
     )
 
 
-def _from_text(text: str, arguments: dict[str, Any]) -> Dataset:
+def _from_text(text: str, arguments: dict[str, Any]) -> Dataset | tuple[Dataset, ...]:
     reader = _reader(text)
     if reader:
         return registry.call(text, reader, [text], arguments)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from zoo import registry
 from zoo.checks import check_integer
 from zoo.datasets._table import first_rows
 from zoo.datasets.base import Dataset
@@ -152,10 +153,8 @@ def held_out(data: Any, /, **factors: int | Iterable[int]) -> tuple[Part, Part]:
 
 def _values(data: Dataset, name: str, values: int | Iterable[int]) -> tuple[int, list[int]]:
     """The column of a factor, and its values as a list."""
-    from zoo import registry
-
     if name not in data.factor_names:
-        raise ValueError(registry.unknown(f'factor of "{data.name}"', name, data.factor_names))
+        raise ValueError(registry.unknown(f"factor of {data.name}", name, data.factor_names))
     column = data.factor_names.index(name)
     values = list(values) if isinstance(values, Iterable) else [values]
     most = data.factor_sizes[column] - 1
