@@ -331,7 +331,7 @@ def test_factor_with_one_value_is_left_out(metric):
 def test_groups_of_one_row_do_not_vote():
     factors = np.array([[0, 0], [0, 1], [0, 2], [5, 3], [7, 4], [7, 5]])
     with pytest.warns(UserWarning, match="Factor 1 is not scored: each of its values is seen in"):
-        (groups,) = votes._votable(factors)
+        (groups,) = base.repeated_groups(factors)
     np.testing.assert_array_equal(groups.values, [0, 7])
     np.testing.assert_array_equal(groups.sizes, [3, 2])
 

@@ -110,8 +110,8 @@ def test_tensorboard_has_scalars_and_pictures(whole):
 
 
 def test_evaluating_a_run_gives_its_scores_again(whole):
-    assert report.score(whole.folder) == whole.scores
-    assert report.score(whole.folder / "model.keras", "digits") == whole.scores
+    assert report.score(whole.folder).scores == whole.scores
+    assert report.score(whole.folder / "model.keras", "digits").scores == whole.scores
 
 
 def stopped(out, steps, how):

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 training diverged, 2 bad input, 130 interrupted.
 
 import functools
 import os
+import re
 import sys
 import warnings
 
@@ -101,22 +102,27 @@ def train(model, data, settings, **options) -> None:
 @main.command("evaluate")
 @click.argument("path")
 @DATA
-@click.option("--metrics", help="Names separated by commas; default: all.")
+@click.option(
+    "--metrics",
+    help="Names or calls separated by commas, or all; default: those that take two seconds at most.",
+)
 @click.option("--samples", default=10_000, show_default=True, help="Images to encode.")
 @SEED
-@click.option("--out", metavar="FILE", help="Also write the scores to a JSON file.")
+@click.option("--jobs", default=1, show_default=True, help="Processes; the scores are the same.")
+@click.option("--out", metavar="FILE", default="scores.json", show_default=True)
 @errors_as_messages
-def evaluate(path, data, metrics, samples, seed, out) -> None:
+def evaluate(path, data, metrics, out, **options) -> None:
     """Score the model of a run folder or a .keras file at PATH."""
     from zoo import report
 
-    names = metrics.split(",") if metrics else None
-    scores = report.score(
-        path, data, names, samples=samples, seed=seed, out=out, show_progress=True
-    )
-    _print_scores(scores)
-    if out:
-        click.echo(f"\nWritten: {out}")
+    outside_calls = r",(?![^(]*\))"
+    names = re.split(outside_calls, metrics) if metrics and metrics != "all" else metrics
+    found = report.score(path, data, names or None, out=out, show_progress=True, **options)
+    rows = [("", *entry, found.seconds) for entry in found.bound.items()]
+    for scored in found.metrics:
+        rows += [(scored.metric, *entry, scored.seconds) for entry in scored.scores.items()]
+    _print_table(rows)
+    click.echo(f"\nWritten: {out}")
 
 
 @main.command("traverse")
@@ -177,6 +183,17 @@ def _print_scores(scores: dict[str, float]) -> None:
     width = max(map(len, scores))
     for name, value in scores.items():
         click.echo(f"{name:{width}}  {value:12.4f}")
+
+
+def _print_table(rows: list[tuple[str, str, float, float]]) -> None:
+    """Prints metric, entry, value and seconds; the metric and its time in its first row alone."""
+    first, second = (max(map(len, column)) for column in list(zip(*rows, strict=True))[:2])
+    click.echo(f"{'metric':{first}}  {'entry':{second}}  {'value':>12}  {'seconds':>8}")
+    above = None
+    for metric, entry, value, seconds in rows:
+        head, took = ("", "") if metric == above else (metric, f"{seconds:.2f}")
+        click.echo(f"{head:{first}}  {entry:{second}}  {value:12.4f}  {took:>8}".rstrip())
+        above = metric
 
 
 def _print_warning(message, *_) -> None:

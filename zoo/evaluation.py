@@ -1,8 +1,12 @@
 """From a model and a dataset to numbers and arrays: codes, scores, traversals."""
 
 import dataclasses
+import inspect
 import math
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +16,18 @@ from zoo.checks import check_integer
 
 SAMPLES = 10_000
 BATCH_SIZE = 256
+ALL = "all"
+# What a training run ends with: each takes less than two seconds on 10,000 codes.
+QUICK = (
+    "factor_vae_score",
+    "mig",
+    "beta_vae_score",
+    "sap",
+    "modularity",
+    "explicitness",
+    "irs",
+    "unsupervised",
+)
 ACTIVE_VARIANCE = 0.01
 BITS_OF_A_BYTE = 8
 
@@ -24,15 +40,54 @@ class Table:
         codes: means of q(z|x), `(n, latents)`; of a categorical latent the number of the most probable category.
         factors: `(n, factors)` integers, or None where the dataset has none.
         indices: which images these are, `(n,)`.
-        reconstruction: -log p(x|z) with one sample of q(z|x), in nats, `(n,)`.
-        latent_kl: KL(q(z_j|x) || p(z_j)) in nats, `(n, latents)`, or None where the model has none.
+        reconstruction: -log p(x|z) with one sample of q(z|x), in nats, `(n,)`; None where it was not asked for.
+        latent_kl: KL(q(z_j|x) || p(z_j)) in nats, `(n, latents)`; None where the model has none, or it was not
+            asked for.
     """
 
     codes: np.ndarray
     factors: np.ndarray | None
     indices: np.ndarray
-    reconstruction: np.ndarray
+    reconstruction: np.ndarray | None
     latent_kl: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """What one metric found.
+
+    Attributes:
+        metric: its name.
+        scores: its entries, the headline first.
+        parameters: the arguments that it was called with, its defaults included.
+        seconds: wall time that it took.
+    """
+
+    metric: str
+    scores: dict[str, float]
+    parameters: dict[str, Any]
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Scores of a model, with how they were taken.
+
+    Attributes:
+        bound: the evidence lower bound and what it is made of; see `zoo.evaluate`.
+        seconds: wall time of the encoding, the bound included.
+        metrics: what each metric found, in the order in which they were asked for.
+    """
+
+    bound: dict[str, float]
+    seconds: float
+    metrics: list[Scored]
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """All entries, the bound's first."""
+        entries = [scored.scores for scored in self.metrics]
+        return {name: value for part in [self.bound, *entries] for name, value in part.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +122,7 @@ def encode(
     samples: int | None = SAMPLES,
     batch_size: int = BATCH_SIZE,
     seed: int = 0,
+    terms: bool = True,
     show_progress: bool = False,
 ) -> Table:
     """Encodes a dataset once, so that any metric can be taken of the codes.
@@ -77,6 +133,8 @@ def encode(
         samples: how many images, drawn without replacement; None, or more than there are: all of them in order.
         batch_size: images at a time; does not change the result beyond rounding.
         seed: of the draw and of the samples of q(z|x).
+        terms: whether the reconstruction and KL terms are taken, for which images are decoded as well. Codes
+            alone take a third of the time.
         show_progress: whether a progress bar is shown.
 
     Raises:
@@ -84,10 +142,13 @@ def encode(
     """
     data = matching(model, datasets.load(data))
     indices = draw(len(data), samples, seed)
-    parts = [
-        model.measure(data.images(rows), tf.constant([seed, number]))
-        for number, rows in enumerate(chunks(indices, batch_size, show_progress))
-    ]
+    images = _images_ahead(data, chunks(indices, batch_size, show_progress))
+    if terms:
+        parts = [
+            model.measure(batch, tf.constant([seed, number])) for number, batch in enumerate(images)
+        ]
+    else:
+        parts = [(model.measure_codes(batch), None, None) for batch in images]
     codes, reconstruction, latent_kl = (
         None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)
     )
@@ -102,6 +163,7 @@ def evaluate(
     *,
     samples: int | None = SAMPLES,
     seed: int = 0,
+    jobs: int = 1,
     show_progress: bool = False,
 ) -> dict[str, float]:
     """Scores of a model on a dataset, which is encoded once.
@@ -109,9 +171,12 @@ def evaluate(
     Args:
         model: a model of the zoo.
         data: as for `encode`.
-        metrics: names from `zoo list metrics`; default: all of them where the dataset has factors, else none.
-        samples: as for `encode`.
+        metrics: names from `zoo list metrics`, or calls such as `"mig(bins=40)"`; `"all"`; default: those that take
+            less than two seconds, `QUICK`, where the dataset has factors, else none.
+        samples: as for `encode`. Some metrics learn from 10,000 codes and score on 5,000 others; of fewer they
+            take two thirds and one third.
         seed: the same seed gives the same numbers.
+        jobs: processes, for metrics that can use them; does not change the numbers.
         show_progress: whether a progress bar is shown.
 
     Returns:
@@ -128,13 +193,69 @@ def evaluate(
         >>> list(scores)
         ['reconstruction', 'kl', 'elbo', 'bits_per_dimension', 'active_units', 'mig']
     """
+    return evaluate_in_detail(
+        model, data, metrics, samples=samples, seed=seed, jobs=jobs, show_progress=show_progress
+    ).scores
+
+
+def evaluate_in_detail(
+    model,
+    data,
+    metrics: Iterable[str] | None = None,
+    *,
+    samples: int | None = SAMPLES,
+    seed: int = 0,
+    jobs: int = 1,
+    show_progress: bool = False,
+) -> Evaluation:
+    """Scores of a model as by `evaluate`, with each metric's parameters and time."""
     data = datasets.load(data)
-    functions = _functions(metrics, data)
+    names = _metric_names(metrics, data)
+    check_integer("jobs", jobs, least=1)
+    start = time.perf_counter()
     table = encode(model, data, samples=samples, seed=seed, show_progress=show_progress)
-    scores = elbo_scores(table, data.image_shape, model.likelihood.is_density)
-    for function in functions:
-        scores.update(function(table.codes, table.factors, seed=seed))
-    return scores
+    bound = elbo_scores(table, data.image_shape, model.likelihood.is_density)
+    seconds = time.perf_counter() - start
+    shown = progress.bar(iterable=names, desc="score", unit="metric", disable=not show_progress)
+    return Evaluation(bound, seconds, [score(table, name, seed=seed, jobs=jobs) for name in shown])
+
+
+def score(table: Table, metric: str, *, seed: int = 0, jobs: int = 1) -> Scored:
+    """One metric of an encoded dataset, with its parameters and time.
+
+    Args:
+        table: codes with factors.
+        metric: a name from `zoo list metrics`, or a call such as `"dci(booster='lightgbm')"`.
+        seed: of the metric's draws.
+        jobs: processes, for a metric that can use them; does not change the scores.
+
+    Raises:
+        ValueError: unknown metric, or it does not take these arguments.
+    """
+    name, function, parameters = _called(metric)
+    parameters = {"seed": seed, **parameters}
+    processes = {"jobs": jobs} if parameters.pop("jobs", None) else {}
+    start = time.perf_counter()
+    scores = function(table.codes, table.factors, **parameters, **processes)
+    return Scored(name, scores, parameters, time.perf_counter() - start)
+
+
+def _called(metric: str) -> tuple[str, Callable, dict[str, Any]]:
+    """Name, function and all arguments but codes, factors and the seed, of a metric's name or call."""
+    name, positional, named = registry.parse_call(metric)
+    function = registry.get("metrics", name)
+    arguments = inspect.signature(function).parameters.values()
+    defaults = {
+        argument.name: argument.default
+        for argument in arguments
+        if argument.kind is argument.KEYWORD_ONLY
+    }
+    if positional or not named.keys() <= defaults.keys():
+        raise ValueError(
+            f"{name}: its arguments are named, and are: {', '.join(defaults)}. Received: {metric}"
+        )
+    defaults.pop("seed")
+    return name, function, {**defaults, **named}
 
 
 def elbo_scores(table: Table, image_shape: tuple[int, ...], is_density: bool) -> dict[str, float]:
@@ -227,17 +348,20 @@ def matching(model, data):
     return data
 
 
-def _functions(metrics: Iterable[str] | None, data) -> list:
-    """The metrics' functions; every name is looked up before any work is done."""
+def _metric_names(metrics: Iterable[str] | None, data) -> list[str]:
+    """The metrics to take; every name is looked up before any work is done."""
     if metrics is None:
-        metrics = registry.members("metrics") if data.factor_names else ()
-    functions = [registry.get("metrics", name) for name in metrics]
-    if functions and not data.factor_names:
+        metrics = QUICK if data.factor_names else ()
+    names = registry.names("metrics") if metrics == ALL else list(metrics)
+    once = {_called(name)[0] for name in names}
+    if len(once) < len(names):
+        raise ValueError(f"Expected each metric once. Received: {', '.join(names)}.")
+    if names and not data.factor_names:
         raise ValueError(
             f'Expected a dataset with factors for the metrics. Received: "{data.name}", which has none. '
             "Pass (images, factors), or metrics=[]."
         )
-    return functions
+    return names
 
 
 def draw(population: int, samples: int | None, seed: int) -> np.ndarray:
@@ -254,3 +378,16 @@ def chunks(indices: np.ndarray, size: int, show: bool) -> Iterator[np.ndarray]:
     starts = range(0, len(indices), size)
     for start in progress.bar(iterable=starts, desc="encode", unit="batch", disable=not show):
         yield indices[start : start + size]
+
+
+def _images_ahead(data, chunks_of_indices: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The images of each chunk; while one is in use the next is made."""
+    with ThreadPoolExecutor(1) as maker:
+        ahead = None
+        for indices in chunks_of_indices:
+            following = maker.submit(data.images, indices)
+            if ahead is not None:
+                yield ahead.result()
+            ahead = following
+        if ahead is not None:
+            yield ahead.result()

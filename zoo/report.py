@@ -8,6 +8,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import scipy
+import sklearn
 import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -23,10 +25,11 @@ def score(
     *,
     samples: int | None = evaluation.SAMPLES,
     seed: int = 0,
+    jobs: int = 1,
     out: str | os.PathLike | None = None,
     show_progress: bool = False,
-) -> dict[str, float]:
-    """Scores of a run's model, or of a `.keras` file, by `zoo.evaluate`.
+) -> evaluation.Evaluation:
+    """Scores of a run's model, or of a `.keras` file, by `zoo.evaluate`, with how they were taken.
 
     Args:
         path: run folder or `.keras` file.
@@ -34,17 +37,22 @@ def score(
         metrics: as for `zoo.evaluate`.
         samples: as for `zoo.evaluate`.
         seed: as for `zoo.evaluate`.
-        out: a JSON file for the scores and how they were taken.
+        jobs: as for `zoo.evaluate`.
+        out: a JSON file for the scores, and each metric's parameters and seconds.
         show_progress: whether a progress bar is shown.
     """
     model, data = runs.load(path), _data_of(path, data)
-    metrics = None if metrics is None else list(metrics)
-    scores = evaluation.evaluate(
-        model, data, metrics, samples=samples, seed=seed, show_progress=show_progress
+    found = evaluation.evaluate_in_detail(
+        model, data, metrics, samples=samples, seed=seed, jobs=jobs, show_progress=show_progress
     )
     if out is not None:
-        write_scores(Path(out), scores, data=data, samples=samples, seed=seed)
-    return scores
+        how = {"data": data, "samples": samples, "seed": seed, "jobs": jobs}
+        details = {
+            scored.metric: {"parameters": scored.parameters, "seconds": scored.seconds}
+            for scored in found.metrics
+        }
+        write_scores(out, found.scores, **how, encoding_seconds=found.seconds, metrics=details)
+    return found
 
 
 def draw_traversals(
@@ -141,6 +149,8 @@ def versions() -> dict[str, str]:
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
         "python": platform.python_version(),
     }
 

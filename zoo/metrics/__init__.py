@@ -2,9 +2,20 @@
 
 A metric is `f(codes, factors, *, seed=0, ...) -> dict[str, float]`: NumPy in, plain floats out, the
 headline score first, under the function's own name. A new one is one new file and one line here;
-what they share is in `base.py`.
+what they share is in `base.py`. `udr` compares codes of several models and
+takes no factors, so that it is not one of them.
 """
 
+from zoo.metrics._udr import udr as udr
+from zoo.metrics.beta_vae_score import beta_vae_score as beta_vae_score
+from zoo.metrics.dci import dci as dci
 from zoo.metrics.distances import distances as distances
+from zoo.metrics.downstream import downstream as downstream
+from zoo.metrics.explicitness import explicitness as explicitness
 from zoo.metrics.factor_vae_score import factor_vae_score as factor_vae_score
+from zoo.metrics.infomec import infomec as infomec
+from zoo.metrics.irs import irs as irs
 from zoo.metrics.mig import mig as mig
+from zoo.metrics.modularity import modularity as modularity
+from zoo.metrics.sap import sap as sap
+from zoo.metrics.unsupervised import unsupervised as unsupervised

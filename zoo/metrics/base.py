@@ -1,10 +1,19 @@
 """What the metrics share: checks, samples, bins, groups of rows, mutual information."""
 
+import sys
 import warnings
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
 
+import joblib
 import numpy as np
+import threadpoolctl
 from scipy import special
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import ConvergenceWarning
+
+from zoo.checks import check_integer
 
 
 def check_table(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,17 +35,27 @@ def check_table(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.
         >>> factors.dtype
         dtype('int64')
     """
-    codes, factors = np.asarray(codes), np.asarray(factors)
-    _check_shape("codes", "latents", codes)
+    codes, factors = check_codes(codes), np.asarray(factors)
     _check_shape("factors", "factors", factors)
     if len(codes) != len(factors):
         raise ValueError(
             "Expected a row of `factors` for each row of `codes`. "
             f"Received: {len(codes)} rows of codes and {len(factors)} of factors."
         )
+    return codes, _integral(factors)
+
+
+def check_codes(codes: np.ndarray) -> np.ndarray:
+    """Codes in a floating type, copied only if they were in another one.
+
+    Raises:
+        ValueError: they are not `(n, latents)` finite numbers, or there are fewer than two rows.
+    """
+    codes = np.asarray(codes)
+    _check_shape("codes", "latents", codes)
     if len(codes) < 2:
         raise ValueError(f"Expected at least 2 rows. Received: {len(codes)}.")
-    return _floating(codes), _integral(factors)
+    return _floating(codes)
 
 
 def _check_shape(name: str, columns: str, array: np.ndarray) -> None:
@@ -92,6 +111,124 @@ def sample_rows(generator: np.random.Generator, rows: int, count: int) -> np.nda
     return generator.choice(rows, size=count, replace=False, shuffle=False)
 
 
+def scored_factors(factors: np.ndarray) -> dict[int, np.ndarray]:
+    """The factors that vary, by column, each as `(n,)` numbers of its values.
+
+    Warns of a factor with a single value, of which no score can be taken.
+
+    Raises:
+        ValueError: every factor has a single value.
+
+    Example:
+        >>> scored_factors(np.array([[7, 5], [3, 9]]))
+        {0: array([1, 0]), 1: array([0, 1])}
+    """
+    scored = {}
+    for factor, column in enumerate(factors.T):
+        values, numbers = number_values(column)
+        if len(values) > 1:
+            scored[factor] = numbers
+        else:
+            warn_not_scored(factor, f"its only value is {values[0]}")
+    if not scored:
+        raise ValueError("Expected a factor with at least two values. Received: none that varies.")
+    return scored
+
+
+class Split(NamedTuple):
+    """Rows to learn from and others to score on.
+
+    Attributes:
+        train: `(train, latents)`, codes to learn from.
+        test: `(test, latents)`, codes to score on.
+        factors: by column of each scored factor the numbers of its values, `(train,)`, `(test,)`.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    factors: dict[int, tuple[np.ndarray, np.ndarray]]
+
+
+def split_table(
+    generator: np.random.Generator,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    train_samples: int,
+    test_samples: int,
+) -> Split:
+    """Draws rows to learn from and others to score on; no row is both.
+
+    Of a table with fewer rows than both need, a third or what is not learned from is scored on.
+
+    Example:
+        >>> table = np.arange(9)[:, None]
+        >>> split = split_table(np.random.default_rng(0), table, table, 10_000, 5_000)
+        >>> split.train.shape, split.test.shape
+        ((6, 1), (3, 1))
+    """
+    train_samples = check_integer("train_samples", train_samples, least=1)
+    test_samples = check_integer("test_samples", test_samples, least=1)
+    test = min(test_samples, max(1, len(codes) // 3, len(codes) - train_samples))
+    train = min(train_samples, len(codes) - test)
+    rows = generator.permutation(sample_rows(generator, len(codes), train + test))
+    drawn = codes[rows].astype(np.float64)
+    numbers = {k: (n[:train], n[train:]) for k, n in scored_factors(factors[rows]).items()}
+    return Split(drawn[:train], drawn[train:], numbers)
+
+
+def fit(model: Any, x: np.ndarray, y: np.ndarray) -> Any:
+    """Fits a scikit-learn classifier; of a single class, one that always answers with it.
+
+    An iterative solver that stops at its published number of iterations does not warn.
+    """
+    if y.min() == y.max():
+        return DummyClassifier(strategy="most_frequent", random_state=0).fit(x, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(x, y)
+
+
+def one_thread() -> AbstractContextManager:
+    """Within it, linear algebra runs on one thread: sums in another order have other last bits."""
+    return threadpoolctl.threadpool_limits(1)
+
+
+def each(function: Callable, tasks: Sequence[tuple], costs: Iterable[float], jobs: int) -> list:
+    """`function(*task)` for each task, in processes of one thread each; the longest come first.
+
+    Args:
+        function: of a module, so that another process can find it.
+        tasks: the arguments of each call.
+        costs: how long each takes, in any unit.
+        jobs: how many processes; does not change the results.
+
+    Example:
+        >>> each(divmod, [(7, 2), (9, 4)], costs=[1, 1], jobs=1)
+        [(3, 1), (2, 1)]
+    """
+    jobs = check_integer("jobs", jobs, least=1)
+    order = np.argsort(-np.asarray(list(costs)), kind="stable")
+    calls = (joblib.delayed(_alone)(function, tasks[task]) for task in order)
+    done = joblib.Parallel(n_jobs=jobs, batch_size=1, pre_dispatch="all")(calls)
+    return [done[place] for place in np.argsort(order)]
+
+
+def _alone(function: Callable, task: tuple) -> Any:
+    with one_thread():
+        return function(*task)
+
+
+def top_gap(scores: np.ndarray) -> float:
+    """The largest of some scores less the second largest.
+
+    Example:
+        >>> top_gap(np.array([1.0, 4.0, 2.5]))
+        1.5
+    """
+    second, first = np.sort(scores)[-2:]
+    return float(first - second)
+
+
 class Groups(NamedTuple):
     """The rows of a table grouped by the value of one factor.
 
@@ -126,6 +263,35 @@ def group_rows(factor: np.ndarray) -> Groups:
     ordered = key[rows]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
     return Groups(factor[rows[starts]], rows, starts, np.diff(starts, append=len(rows)))
+
+
+def repeated_groups(factors: np.ndarray) -> list[Groups]:
+    """For each factor that can be scored, its groups of at least two rows.
+
+    Warns of a factor with a single value, or with no value seen twice, which is left out.
+
+    Raises:
+        ValueError: no factor is left.
+    """
+    scored = []
+    for factor, column in enumerate(factors.T):
+        groups = group_rows(column)
+        seen_twice = groups.sizes > 1
+        if len(groups.values) == 1:
+            warn_not_scored(factor, f"its only value is {groups.values[0]}")
+        elif not seen_twice.any():
+            warn_not_scored(factor, "each of its values is seen in one row only")
+        else:
+            values, starts, sizes = (
+                column[seen_twice] for column in (groups.values, groups.starts, groups.sizes)
+            )
+            scored.append(Groups(values, groups.rows, starts, sizes))
+    if not scored:
+        raise ValueError(
+            "Expected a factor with at least two values, one of them in two rows or more. "
+            "Received: none. Pass more rows, or bin the factors."
+        )
+    return scored
 
 
 def number_values(factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -192,6 +358,48 @@ def mutual_information(binned: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return special.rel_entr(rows * joint, independent).sum(axis=(1, 2)) / rows**2
 
 
+def concentration(weights: np.ndarray) -> np.ndarray:
+    """How much of each row's weight is in its largest entry: 0 if spread evenly, 1 if alone.
+
+        (max_j w_j / sum_j w_j - 1/n) / (1 - 1/n),    n entries
+
+    A row without any weight has 0; a single entry with some weight 1.
+
+    Args:
+        weights: `(rows, n)`, >= 0.
+
+    Example:
+        >>> concentration(np.array([[1.0, 1.0], [3.0, 1.0], [2.0, 0.0], [0.0, 0.0]]))
+        array([0. , 0.5, 1. , 0. ])
+    """
+    entries = weights.shape[1]
+    total = weights.sum(axis=1)
+    if entries == 1:
+        return (total > 0).astype(np.float64)
+    largest = weights.max(axis=1) / np.where(total > 0, total, 1)
+    return np.where(total > 0, (largest - 1 / entries) / (1 - 1 / entries), 0.0)
+
+
+def pearson(x: np.ndarray, y: np.ndarray) -> float:
+    """Pearson's correlation of two columns `(n,)`; 0 where one of them is constant.
+
+    Example:
+        >>> pearson(np.array([1, 2, 3]), np.array([2, 4, 6])), pearson(np.ones(3), np.arange(3))
+        (1.0, 0.0)
+    """
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    return float(np.corrcoef(x, y)[0, 1])
+
+
 def warn_not_scored(factor: int, why: str) -> None:
     """Tells the metric's caller that a factor is left out of the score, and why."""
-    warnings.warn(f"Factor {factor} is not scored: {why}.", UserWarning, stacklevel=4)
+    warn(f"Factor {factor} is not scored: {why}.")
+
+
+def warn(message: str) -> None:
+    """A warning that points at the line which called the metric."""
+    level, frame = 1, sys._getframe()
+    while frame.f_globals["__name__"].startswith("zoo.metrics"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)

@@ -70,7 +70,7 @@ def factor_vae_score(
     check_integer("variance_samples", variance_samples, least=2)
     check_integer("train_votes", train_votes, least=1)
     check_integer("test_votes", test_votes, least=1)
-    groups = _votable(factors)
+    groups = base.repeated_groups(factors)
     generator = np.random.default_rng(seed)
     variance = _variance(codes[base.sample_rows(generator, len(codes), variance_samples)])
     active = (variance > 0) & (np.sqrt(variance) >= min_std)
@@ -86,32 +86,6 @@ def factor_vae_score(
         "factor_vae_score_unpruned": unpruned,
         "active_dimensions": float(active.sum()),
     }
-
-
-def _votable(factors: np.ndarray) -> list[base.Groups]:
-    """For each factor that can be scored, its groups of at least two rows."""
-    scored = []
-    for factor, column in enumerate(factors.T):
-        groups = base.group_rows(column)
-        votes = groups.sizes > 1
-        if len(groups.values) == 1:
-            base.warn_not_scored(factor, f"its only value is {groups.values[0]}")
-        elif not votes.any():
-            base.warn_not_scored(factor, "each of its values is seen in one row only")
-        else:
-            scored.append(
-                groups._replace(
-                    values=groups.values[votes],
-                    starts=groups.starts[votes],
-                    sizes=groups.sizes[votes],
-                )
-            )
-    if not scored:
-        raise ValueError(
-            "Expected a factor with at least two values, one of them in two rows or more. "
-            "Received: none. Pass more rows, or bin the factors."
-        )
-    return scored
 
 
 def _variance(codes: np.ndarray) -> np.ndarray:

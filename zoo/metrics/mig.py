@@ -55,27 +55,13 @@ def mig(
     check_integer("bins", bins, least=1)
     rows = base.sample_rows(np.random.default_rng(seed), len(codes), samples)
     binned = base.bin_codes(codes[rows], bins)
-    gaps = [_gap(binned, values) for values in _scored(factors[rows])]
+    scored = base.scored_factors(factors[rows]).values()
+    gaps = [_gap(binned, numbers) for numbers in scored]
     return {"mig": float(np.mean(gaps))}
-
-
-def _scored(factors: np.ndarray) -> list[np.ndarray]:
-    """The factors that vary, as numbers of their values."""
-    scored = []
-    for factor, column in enumerate(factors.T):
-        values, numbers = base.number_values(column)
-        if len(values) > 1:
-            scored.append(numbers)
-        else:
-            base.warn_not_scored(factor, f"its only value is {values[0]}")
-    if not scored:
-        raise ValueError("Expected a factor with at least two values. Received: none that varies.")
-    return scored
 
 
 def _gap(binned: np.ndarray, numbers: np.ndarray) -> float:
     """(I1 - I2) / H of one factor."""
     information = np.append(base.mutual_information(binned, numbers), 0.0)
-    second, first = np.sort(information)[-2:]
     (entropy,) = base.mutual_information(numbers[:, None], numbers)
-    return (first - second) / entropy
+    return base.top_gap(information) / entropy

@@ -301,6 +301,15 @@ class VAE(keras.Model):
 
         return tf.function(terms_of, autograph=False, reduce_retracing=True)
 
+    @functools.cached_property
+    def measure_codes(self):
+        """A compiled function of images that gives the codes `(batch, latents)` alone."""
+
+        def codes_of(images):
+            return self.codes(self.encode(images).mode())
+
+        return tf.function(codes_of, autograph=False, reduce_retracing=True)
+
     def next_seed(self) -> tf.Tensor:
         """A fresh seed for stateless random ops, different on each replica of a distribution strategy."""
         seed = tf.cast(self.seed_generator.next(), tf.int32)
@@ -555,13 +564,14 @@ class VAE(keras.Model):
             self.image_shape, self.encoder_outputs, seed=self.seed_for(0), dtype=self.dtype_policy
         )
 
-    def _default_decoder(self) -> keras.Model:
+    def _default_decoder(self, **kwargs) -> keras.Model:
         return networks.convolutional_decoder(
             self.decoder_inputs,
             self.image_shape,
             self.likelihood.outputs_per_value,
             seed=self.seed_for(1),
             dtype=self.dtype_policy,
+            **kwargs,
         )
 
     def seed_for(self, network: int) -> int | None:
