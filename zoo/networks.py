@@ -79,6 +79,7 @@ def convolutional_decoder(
     *,
     filters: Sequence[int] | None = None,
     units: int | None = None,
+    batch_normalization: bool = False,
     seed: int | None = None,
     dtype=None,
 ) -> keras.Model:
@@ -91,6 +92,8 @@ def convolutional_decoder(
         outputs_per_value: what the likelihood needs for each pixel and channel.
         filters: channels of the *encoder's* convolutions, which are mirrored.
         units: as for the encoder.
+        batch_normalization: whether each hidden layer is normalised over the batch before its ReLU, as generators of
+            adversarial networks want it.
         seed: seeds the initial weights.
         dtype: Keras dtype policy of the layers.
 
@@ -101,18 +104,20 @@ def convolutional_decoder(
     filters = list(_filters(image_shape) if filters is None else filters)
     *sizes, smallest = _map_sizes(image_shape[:2], len(filters))
     weights = _initializers(seed)
-    common = {"activation": "relu", "dtype": dtype}
+    if batch_normalization:
+        common, finished = {"use_bias": False, "dtype": dtype}, _normalized
+    else:
+        common, finished = {"activation": "relu", "dtype": dtype}, _as_it_is
     channels = filters[-1] if filters else 1
     x = inputs = keras.Input((latent_dim,), name="latents")
-    x = layers.Dense(
-        units or _units(image_shape), kernel_initializer=next(weights), name="dense_0", **common
-    )(x)
-    x = layers.Dense(
-        math.prod(smallest) * channels, kernel_initializer=next(weights), name="dense_1", **common
-    )(x)
+    for index, count in enumerate((units or _units(image_shape), math.prod(smallest) * channels)):
+        name = f"dense_{index}"
+        x = layers.Dense(count, kernel_initializer=next(weights), name=name, **common)(x)
+        x = finished(x, name, dtype)
     x = layers.Reshape((*smallest, channels), dtype=dtype)(x)
     for index, (size, count) in enumerate(zip(sizes[:0:-1], filters[-2::-1], strict=True)):
-        x = _upsample(x, size, count, next(weights), name=f"deconv_{index}", **common)
+        name = f"deconv_{index}"
+        x = finished(_upsample(x, size, count, next(weights), name=name, **common), name, dtype)
     outputs = image_shape[-1] * outputs_per_value
     if filters:
         x = _upsample(x, sizes[0], outputs, next(weights), name="deconv_out", dtype=dtype)
@@ -289,6 +294,16 @@ def _upsample(x, size: tuple[int, int], channels: int, initializer, name: str, *
     return x
 
 
+def _normalized(x, name: str, dtype):
+    """Batch normalisation and ReLU. Its running means follow a generator that changes fast."""
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm", dtype=dtype)(x)
+    return layers.ReLU(name=f"{name}_relu", dtype=dtype)(x)
+
+
+def _as_it_is(x, name: str, dtype):
+    return x
+
+
 def _dense_stack(x, units: Sequence[int], activation: str, weights, dtype):
     for index, count in enumerate(units):
         x = layers.Dense(
@@ -301,13 +316,9 @@ def _dense_stack(x, units: Sequence[int], activation: str, weights, dtype):
     return x
 
 
-def _output(count: int, weights, use_bias: bool = True) -> layers.Layer:
+def _output(count: int, weights, **kwargs) -> layers.Layer:
     return layers.Dense(
-        count,
-        use_bias=use_bias,
-        kernel_initializer=next(weights),
-        name="outputs",
-        dtype="float32",
+        count, kernel_initializer=next(weights), name="outputs", dtype="float32", **kwargs
     )
 
 
