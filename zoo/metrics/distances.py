@@ -81,25 +81,20 @@ def distances(
     check_integer("repeats", repeats, least=1)
     check_integer("triplets", triplets, least=1)
     check_integer("rows", rows, least=2)
-    numbers = _numbered(factors)
+    scored = base.scored_factors(factors)
+    numbers = np.stack(list(scored.values()), axis=1)
     generator = np.random.default_rng(seed)
     scores = _correlations(_random_pairs(generator, codes, numbers, repeats, triplets, rows))
     named = {f"{kind}_random_{norm}": value for (kind, norm), value in scores.items()}
     headline = {"distances": named.pop("rank_random_l1")}
     along = []
-    for factor in np.flatnonzero(numbers.max(axis=0)):
-        along += _along_factor(generator, codes, numbers, factor, repeats, triplets)
+    for column, factor in enumerate(scored):
+        traversals = _traversals(generator, numbers, column, repeats)
+        if traversals is None:
+            base.warn_not_scored(factor, "no two of its values occur beside the same other factors")
+        else:
+            along.append(_along(generator, codes, numbers[:, column], traversals, triplets))
     return {**headline, **named, **_mean_of_dicts(along)}
-
-
-def _numbered(factors: np.ndarray) -> np.ndarray:
-    """Factors as numbers of their values, so that neighbouring values are one apart."""
-    numbers = np.stack([base.number_values(column)[1] for column in factors.T], axis=1)
-    for factor in np.flatnonzero(numbers.max(axis=0) == 0):
-        base.warn_not_scored(factor, f"its only value is {factors[0, factor]}")
-    if not numbers.any():
-        raise ValueError("Expected a factor with at least two values. Received: none that varies.")
-    return numbers
 
 
 class _Pairs(NamedTuple):
@@ -147,16 +142,9 @@ def _correlations(pairs: _Pairs) -> dict[tuple[str, str], float]:
     ground_ranks = stats.rankdata(pairs.ground)
     found = {}
     for norm, latent in (("l1", pairs.l1), ("l2", pairs.l2)):
-        found["rank", norm] = _pearson(ground_ranks, stats.rankdata(latent))
-        found["linear", norm] = _pearson(pairs.ground, latent)
+        found["rank", norm] = base.pearson(ground_ranks, stats.rankdata(latent))
+        found["linear", norm] = base.pearson(pairs.ground, latent)
     return dict(sorted(found.items(), reverse=True, key=lambda item: item[0][0]))
-
-
-def _pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation; 0 where one of them is constant."""
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return 0.0
-    return float(np.corrcoef(x, y)[0, 1])
 
 
 class _Traversals(NamedTuple):
@@ -172,23 +160,18 @@ class _Traversals(NamedTuple):
     sizes: np.ndarray
 
 
-def _along_factor(
+def _along(
     generator: np.random.Generator,
     codes: np.ndarray,
     numbers: np.ndarray,
-    factor: int,
-    repeats: int,
+    traversals: _Traversals,
     triplets: int,
-) -> list[dict[str, float]]:
-    """The scores along one factor; none, with a warning, where it has no traversals."""
-    traversals = _traversals(generator, numbers, factor, repeats)
-    if traversals is None:
-        base.warn_not_scored(factor, "no two of its values occur beside the same other factors")
-        return []
-    pairs = _pairs_along(generator, codes, numbers[:, factor], traversals, triplets)
+) -> dict[str, float]:
+    """The scores along the traversals of one factor."""
+    pairs = _pairs_along(generator, codes, numbers, traversals, triplets)
     correlations = {f"{kind}_factor_{n}": v for (kind, n), v in _correlations(pairs).items()}
-    coverage = float(traversals.sizes.mean()) / (int(numbers[:, factor].max()) + 1)
-    return [{**correlations, **_mean_shapes(codes, traversals), "coverage": coverage}]
+    coverage = float(traversals.sizes.mean()) / (int(numbers.max()) + 1)
+    return {**correlations, **_mean_shapes(codes, traversals), "coverage": coverage}
 
 
 def _traversals(
@@ -270,21 +253,10 @@ def _ratios(z: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     mean = shifted.sum(axis=1, keepdims=True) / sizes[:, None, None]
     centred = (shifted - mean) * counts
     scatter = np.einsum("tvi,tvj->tij", centred, centred)
-    axes = np.diagonal(scatter, axis1=1, axis2=2)
-    total = axes.sum(axis=1)
-    axis = _normalized(_ratio(axes.max(axis=1), total), z.shape[2])
-    linear = _normalized(_ratio(np.linalg.eigvalsh(scatter)[:, -1], total), z.shape[2])
-    linear = np.maximum(
-        linear, axis
-    )  # By rounding alone an eigenvalue can fall short of a variance.
+    axis = base.concentration(np.diagonal(scatter, axis1=1, axis2=2))
+    linear = base.concentration(np.maximum(np.linalg.eigvalsh(scatter), 0.0))
+    linear = np.maximum(linear, axis)  # By rounding alone an eigenvalue falls short of a variance.
     return np.stack([axis, linear, _ratio(axis, linear)], axis=1)
-
-
-def _normalized(share: np.ndarray, latents: int) -> np.ndarray:
-    """The largest of `latents` shares, 1/latents ... 1, as 0 ... 1; no variance at all is 0."""
-    if latents == 1:
-        return share
-    return np.maximum((share - 1 / latents) / (1 - 1 / latents), 0.0)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
