@@ -101,20 +101,15 @@ class AdaGVAE(BetaVAE):
         Args:
             posterior: q(z|x) of the first images, then of the second: batch shape `(2 * pairs,)`.
         """
-        means, variances = posterior.mean(), posterior.variance()
-        (mean_1, mean_2), (variance_1, variance_2) = tf.split(means, 2), tf.split(variances, 2)
-        is_shared = tf.tile(
-            shared_latents(
-                tfd.kl_divergence(
-                    tfd.Normal(mean_1, tf.sqrt(variance_1)), tfd.Normal(mean_2, tf.sqrt(variance_2))
-                )
-            ),
-            (2, 1),
+        means, scales = posterior.mean(), posterior.stddev()
+        (mean_1, mean_2), (scale_1, scale_2) = tf.split(means, 2), tf.split(scales, 2)
+        divergences = tfd.kl_divergence(tfd.Normal(mean_1, scale_1), tfd.Normal(mean_2, scale_2))
+        average = AVERAGES[self.averaging](mean_1, mean_2, scale_1**2, scale_2**2)
+        is_shared, mean, variance = (
+            tf.tile(values, (2, 1)) for values in (shared_latents(divergences), *average)
         )
-        average = AVERAGES[self.averaging](mean_1, mean_2, variance_1, variance_2)
-        mean, variance = (tf.tile(values, (2, 1)) for values in average)
         mean = tf.where(is_shared, mean, means)
-        scale = tf.sqrt(tf.where(is_shared, variance, variances))
+        scale = tf.where(is_shared, tf.sqrt(variance), scales)
         return tfd.Independent(tfd.Normal(mean, scale), 1)
 
     def get_config(self) -> dict[str, Any]:
