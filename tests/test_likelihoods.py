@@ -5,25 +5,49 @@ import math
 import keras
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.ndimage
+import scipy.special
+import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 import zoo.likelihoods as likelihoods
-from zoo.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian
-from zoo.likelihoods._location_scale import Deviation, LocationScale
+from zoo.likelihoods import (
+    Bernoulli,
+    Beta,
+    Categorical,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    FilteredGaussian,
+    Gaussian,
+    Laplace,
+)
+from zoo.likelihoods._blur import GeneralBlur, SeparableBlur, blur_form
+from zoo.likelihoods._location_scale import Deviation
+from zoo.likelihoods.beta import log_gamma_excess
 from zoo.likelihoods.continuous_bernoulli import mean_from_end
 
 tfd = tfp.distributions
 FLOOR = math.exp(-6)
 SCALES = [0.1, "learned", "per_pixel", "optimal"]
-ALL = [Bernoulli, ContinuousBernoulli, *(lambda s=s: Gaussian(scale=s) for s in SCALES)]
-
-
-class Laplace(LocationScale):
-    """How short a further member of the family is; also tests p = 1."""
-
-    family = tfd.Laplace
-    power = 1
+CORNER = [[0.5, 0.25, 0.0], [0.25, 0.1, -0.2], [0.0, 0.0, 0.1]]  # no column times a row
+ALL = [
+    Bernoulli,
+    ContinuousBernoulli,
+    *(lambda s=s: Gaussian(scale=s) for s in SCALES),
+    Laplace,
+    Beta,
+    Categorical,
+    DiscretizedLogistic,
+    lambda: DiscretizedLogisticMixture(components=3),
+    FilteredGaussian,
+    lambda: FilteredGaussian(scale="learned", kernel="gaussian"),
+    lambda: FilteredGaussian(scale="optimal", kernel=CORNER, alpha=9.0),
+]
+NEAR = 1 / 255 / 15  # how well a discretized logistic's mean is known: a fifteenth of a level
+DISCRETE = [Categorical, DiscretizedLogistic, DiscretizedLogisticMixture]
 
 
 # --- closed forms, float64 -----------------------------------------------------------------
@@ -118,6 +142,8 @@ def test_shapes_and_float32(make, dtype):
     if likelihood.get_config().get("scale") != "optimal":
         sample = p.sample(3, seed=0)
         assert (sample.shape, sample.dtype) == ((3, *images.shape), tf.float32)
+        np.testing.assert_array_equal(sample, p.sample(3, seed=0))
+        assert p.log_prob(sample).shape == (3, 5)
 
 
 @pytest.mark.parametrize("make", ALL)
@@ -319,7 +345,19 @@ def test_no_warning_of_binary_images_or_from_densities():
 
 
 def test_which_are_densities():
-    assert [make().is_density for make in ALL] == [False, True, True, True, True, True]
+    probabilities = (Bernoulli, Categorical, DiscretizedLogistic, DiscretizedLogisticMixture)
+    for make in ALL:
+        assert make().is_density is not isinstance(make(), probabilities)
+
+
+def test_integer_seeds_leave_the_global_state_alone():
+    p = Gaussian()(tf.zeros((1, 2, 2, 1)))
+    tf.random.set_seed(1)
+    first, drawn = p.sample(seed=5), tf.random.normal((3,))
+    tf.random.set_seed(1)
+    np.testing.assert_array_equal(drawn, tf.random.normal((3,)))
+    np.testing.assert_array_equal(first, p.sample(seed=5))
+    assert (first.numpy() != p.sample(seed=6).numpy()).all()
 
 
 # --- ContinuousBernoulli -------------------------------------------------------------------
@@ -633,6 +671,690 @@ def test_wrong_scale_in_words():
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the whole text is compared
         Gaussian(scale=-1.0)
     assert str(error.value) == message
+
+
+# --- Laplace -------------------------------------------------------------------------------
+
+
+@modes()
+@pytest.mark.parametrize("b", [0.003, 0.1, 30.0])
+def test_laplace_value_and_gradient(wrap, b):
+    images, outputs = images_and_outputs(1)
+    likelihood = Laplace(scale=b, activation="linear")
+    value, gradient = value_and_gradient(
+        wrap(lambda o: likelihood(o).log_prob(images)), tf.constant(outputs)
+    )
+    error = images - outputs.astype(np.float64)
+    expected = (-np.abs(error) / b - np.log(2 * b)).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(value, expected, rtol=2e-6)
+    np.testing.assert_allclose(gradient, np.sign(error) / b, rtol=2e-6)
+
+
+def test_laplace_saturated_outputs_are_finite():
+    for scale in SCALES:
+        likelihood = Laplace(scale=scale)
+        outputs = tf.constant([-1e4, -100.0, 0.0, 100.0, 1e4])[:, None, None, None]
+        outputs = tf.concat([outputs] * likelihood.outputs_per_value, axis=-1)
+        for x in (0.0, 0.5, 1.0):
+            value, gradient = value_and_gradient(
+                lambda o, x=x, f=likelihood: f(o).log_prob(tf.fill((5, 1, 1, 1), x)), outputs
+            )
+            assert np.isfinite(value).all()
+            assert np.isfinite(gradient).all()
+
+
+# --- Beta ----------------------------------------------------------------------------------
+
+
+def beta_outputs(logit, raw):
+    """Two outputs of one value for each pair, as a batch."""
+    return tf.constant(np.stack([logit, raw], axis=-1).reshape(-1, 1, 1, 2), tf.float32)
+
+
+def beta_parts(logit, raw):
+    """Logs of mu, 1 - mu and nu, in float64."""
+    return -softplus(-logit), -softplus(logit), -np.logaddexp(-raw, math.log(1e-4))
+
+
+def beta(x, log_mean, log_rest, log_nu):
+    """Its log density at a clipped x, from the formula, with log Gamma(a) for the smallest a."""
+    a, b = np.exp(log_mean + log_nu), np.exp(log_rest + log_nu)
+    x = np.clip(x, 1 / 512, 1 - 1 / 512)
+
+    def log_gamma(size, log_size):
+        return scipy.special.gammaln(1 + size) - log_size
+
+    return (
+        log_gamma(np.exp(log_nu), log_nu)
+        - log_gamma(a, log_nu + log_mean)
+        - log_gamma(b, log_nu + log_rest)
+        + (a - 1) * np.log(x)
+        + (b - 1) * np.log1p(-x)
+    )
+
+
+def beta_gradients(x, log_mean, log_rest, log_nu):
+    """By the logit of the mean and by the log concentration, in float64."""
+    x = np.clip(x, 1 / 512, 1 - 1 / 512)
+    mean, rest, nu = np.exp(log_mean), np.exp(log_rest), np.exp(log_nu)
+    digamma = scipy.special.digamma
+    by_a = np.log(x) - digamma(1 + nu * mean)
+    by_b = np.log1p(-x) - digamma(1 + nu * rest)
+    by_logit = (rest - mean) + nu * mean * rest * (by_a - by_b)
+    by_log_nu = 1 + nu * digamma(1 + nu) + nu * mean * by_a + nu * rest * by_b
+    return by_logit, by_log_nu
+
+
+def extremes():
+    """Every pair of logits and log scales, moderate and extreme."""
+    logit = np.concatenate([[-1e4, -90.0, 90.0, 1e4, 0.0], np.linspace(-12, 12, 49)])
+    raw = np.concatenate([[-1e4, -90.0, 90.0, 1e4, 0.0], np.linspace(-12, 12, 49)])
+    grid = np.stack(np.meshgrid(logit, raw), -1).reshape(-1, 2)
+    return grid[:, 0].astype(np.float32), grid[:, 1].astype(np.float32)
+
+
+@modes()
+@pytest.mark.parametrize("x", [0.0, 1 / 255, 0.3, 1.0])
+def test_beta_value_and_gradient(wrap, x):
+    logit, raw = extremes()
+    value, gradient = value_and_gradient(
+        wrap(lambda o: Beta()(o).log_prob(tf.fill((len(logit), 1, 1, 1), x))),
+        beta_outputs(logit, raw),
+    )
+    logit, raw = logit.astype(np.float64), raw.astype(np.float64)
+    parts = beta_parts(logit, raw)
+    by_logit, by_log_nu = beta_gradients(x, *parts)
+    nu = np.exp(parts[2])
+    expected = beta(x, *parts)
+    np.testing.assert_array_less(np.abs(flat(value) - expected), error_of(expected, nu))
+    by_raw = by_log_nu * sigmoid(math.log(1e4) - raw)
+    expected = np.stack([by_logit, by_raw], axis=-1)
+    np.testing.assert_array_less(
+        np.abs(gradient.numpy().reshape(-1, 2) - expected), error_of(expected, nu[:, None])
+    )
+
+
+def error_of(value, concentration):
+    """What float32 may lose: it knows log(x) and log(mu) to 1e-7, and nu multiplies them."""
+    return 1e-5 + 1e-6 * np.abs(value) + 2e-6 * concentration
+
+
+@pytest.mark.parametrize("logit", [-3.0, 0.0, 1.0])
+@pytest.mark.parametrize("raw", [-2.0, 0.0, 1.0, 4.0, 8.0])
+def test_beta_integrates_to_its_own_probability(logit, raw):
+    """Between the edges, where nothing is clipped; beyond them the density is constant."""
+    x = np.linspace(1 / 512, 1 - 1 / 512, 20001)
+    outputs = beta_outputs(np.full(x.size, logit), np.full(x.size, raw))
+    p = Beta()(outputs)
+    density = np.exp(flat(p.log_prob(pixels(x))))
+    nu = 1 / (math.exp(-raw) + 1e-4)
+    mean = 1 / (1 + math.exp(-logit))
+    exact = scipy.stats.beta(mean * nu, (1 - mean) * nu)
+    inside = exact.cdf(x[-1]) - exact.cdf(x[0])
+    assert scipy.integrate.simpson(density, x=x) == pytest.approx(inside, rel=2e-3)
+    edges = p.log_prob(pixels(np.linspace(0, 1 / 512, x.size)))
+    np.testing.assert_allclose(edges, flat(p.log_prob(pixels(x)))[0], rtol=1e-4, atol=1e-4)
+    assert float(p.mean()[0, 0, 0, 0]) == pytest.approx(exact.mean(), rel=1e-6)
+    assert float(p.stddev()[0, 0, 0, 0]) == pytest.approx(exact.std(), rel=1e-5)
+
+
+def test_beta_integrates_to_one():
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    nodes, weights = (nodes + 1) / 2, weights / 2
+    p = Beta()(beta_outputs(np.full(400, 0.3), np.full(400, 2.5)))
+    density = np.exp(flat(p.log_prob(pixels(nodes))))
+    assert weights @ density == pytest.approx(1, abs=2e-4)
+    assert weights @ (nodes * density) == pytest.approx(float(p.mean()[0, 0, 0, 0]), abs=2e-4)
+
+
+def test_log_gamma_excess():
+    z = np.concatenate([[0.0], np.geomspace(1e-12, 1e4, 5000)]).astype(np.float32)
+    value, gradient = value_and_gradient(log_gamma_excess, tf.constant(z))
+    z = z.astype(np.float64)
+    expected = scipy.special.gammaln(1 + z) - scipy.special.xlogy(z, z) + z
+    np.testing.assert_allclose(value, expected, rtol=0, atol=2e-6)
+    expected = scipy.special.digamma(1 + z[1:]) - np.log(z[1:])
+    np.testing.assert_allclose(gradient[1:], expected, rtol=2e-5, atol=2e-6)
+    assert np.isfinite(gradient).all()
+
+
+def test_beta_samples():
+    p = Beta()(beta_outputs(np.array([0.5]), np.array([1.0])))
+    sample = p.sample(20000, seed=1).numpy()
+    assert 0 <= sample.min() < sample.max() <= 1
+    assert sample.mean() == pytest.approx(float(p.mean()[0, 0, 0, 0]), abs=0.01)
+    assert sample.std() == pytest.approx(float(p.stddev()[0, 0, 0, 0]), abs=0.01)
+    extreme = Beta()(beta_outputs(*extremes())).sample(3, seed=1).numpy()
+    assert np.isfinite(extreme).all()
+    assert extreme.min() >= 0
+    assert extreme.max() <= 1
+
+
+# --- levels of bytes -----------------------------------------------------------------------
+
+
+def all_levels(likelihood, outputs):
+    """Log probabilities of the 256 levels, one value at a time: `(values, 256)`."""
+    p = likelihood(tf.reshape(outputs, (1, -1, 1, outputs.shape[-1])))
+    levels = tf.reshape(tf.range(256.0) / 255, (256, 1, 1, 1, 1))
+    shape = (256, *p.distribution.batch_shape)
+    return p.distribution.log_prob(tf.broadcast_to(levels, shape)).numpy().reshape(256, -1).T
+
+
+@pytest.mark.parametrize("make", DISCRETE)
+@pytest.mark.parametrize("spread", [0.1, 3.0, 1000.0])
+def test_probabilities_of_the_levels_sum_to_one(make, spread):
+    likelihood = make()
+    random = np.random.default_rng(0)
+    outputs = spread * random.normal(size=(300, likelihood.outputs_per_value))
+    log_p = all_levels(likelihood, tf.constant(outputs, tf.float32)).astype(np.float64)
+    np.testing.assert_allclose(np.exp(log_p).sum(axis=1), 1, rtol=2e-5)
+    p = likelihood(tf.constant(outputs.reshape(300, 1, 1, -1), tf.float32))
+    mean = np.exp(log_p) @ (np.arange(256) / 255)
+    np.testing.assert_allclose(flat(p.mean()), mean, atol=2e-6 if make is Categorical else NEAR)
+
+
+@pytest.mark.parametrize("make", DISCRETE)
+def test_samples_are_levels_with_their_probabilities(make):
+    likelihood = make()
+    outputs = np.random.default_rng(1).normal(size=(1, 1, 1, likelihood.outputs_per_value))
+    outputs = tf.constant(outputs - 1, tf.float32)
+    sample = 255 * likelihood(outputs).sample(20000, seed=1).numpy().ravel()
+    np.testing.assert_allclose(sample, np.rint(sample), atol=1e-4)
+    p = np.exp(all_levels(likelihood, outputs)[0].astype(np.float64))
+    for level in (0, 32, 128, 200, 255):
+        below = p[: level + 1].sum()
+        assert (np.rint(sample) <= level).mean() == pytest.approx(below, abs=0.015)
+
+
+@pytest.mark.parametrize("make", DISCRETE)
+def test_values_between_levels_are_rounded_and_warned_of(make, recwarn):
+    likelihood = make()
+    outputs = tf.constant(
+        np.random.default_rng(2).normal(size=(2, 3, 3, likelihood.outputs_per_value)), tf.float32
+    )
+    levels = np.random.default_rng(3).integers(0, 256, size=(2, 3, 3, 1)).astype(np.float32)
+    exact = likelihood(outputs).log_prob(levels / 255)
+    between = np.clip(levels + 0.4, 0, 255) / 255
+    np.testing.assert_array_equal(likelihood(outputs).log_prob(between), exact)
+    for images in (levels / 255, (levels / 255).astype(np.float16), levels.astype(np.uint8)):
+        likelihood.check(images)
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=f"for which {make.__name__} has.*rounded to the"):
+        likelihood.check(between)
+    likelihood.check(between)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("make", DISCRETE)
+def test_levels_are_not_confused_between_channels(make):
+    """A channel's log probability depends on its own outputs alone."""
+    likelihood = make()
+    channels, each = 3, likelihood.outputs_per_value
+    outputs = np.random.default_rng(4).normal(size=(1, 1, 1, channels * each))
+    images = tf.constant([0.0, 128 / 255, 1.0], shape=(1, 1, 1, 3))
+    _, jacobian = _jacobian(likelihood, tf.constant(outputs, tf.float32), images)
+    used = jacobian != 0  # (channels, outputs)
+    assert (used.sum(axis=0) == 1).all()
+    assert (used.sum(axis=1) == each).all()
+
+
+def _jacobian(likelihood, outputs, images):
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        values = tf.reshape(likelihood(outputs).distribution.log_prob(images), [-1])
+    return values, tape.jacobian(values, outputs).numpy().reshape(len(values), -1)
+
+
+# --- Categorical ---------------------------------------------------------------------------
+
+
+@modes()
+@pytest.mark.parametrize("spread", [1.0, 1e4])
+def test_categorical_value_and_gradient(wrap, spread):
+    random = np.random.default_rng(5)
+    outputs = (spread * random.normal(size=(6, 2, 2, 512))).astype(np.float32)
+    levels = random.integers(0, 256, size=(6, 2, 2, 2))
+    value, gradient = value_and_gradient(
+        wrap(lambda o: Categorical()(o).log_prob((levels / 255).astype(np.float32))),
+        tf.constant(outputs),
+    )
+    logits = outputs.astype(np.float64).reshape(6, 2, 2, 2, 256)
+    log_p = scipy.special.log_softmax(logits, axis=-1)
+    chosen = np.take_along_axis(log_p, levels[..., None], axis=-1)
+    np.testing.assert_allclose(value, chosen.sum(axis=(1, 2, 3, 4)), rtol=1e-6, atol=1e-5)
+    expected = np.eye(256)[levels] - np.exp(log_p)
+    np.testing.assert_allclose(gradient.numpy().reshape(expected.shape), expected, atol=1e-6)
+
+
+def test_categorical_broadcasts_a_decoder_and_its_images():
+    outputs = tf.random.stateless_normal((1, 2, 2, 256), (1, 2))
+    images = tf.constant(np.arange(12).reshape(3, 2, 2, 1) / 255, tf.float32)
+    one_by_one = [Categorical()(outputs).log_prob(images[i : i + 1])[0] for i in range(3)]
+    np.testing.assert_allclose(Categorical()(outputs).log_prob(images), one_by_one, rtol=1e-6)
+
+
+# --- DiscretizedLogistic, and the mixture --------------------------------------------------
+
+
+def log_difference(high, low):
+    """log(S(high) - S(low)) for high > low, in the tail where S is small."""
+    flip = low > -high
+    high, low = np.where(flip, -low, high), np.where(flip, -high, low)
+    log_high, log_low = -softplus(-high), -softplus(-low)
+    with np.errstate(divide="ignore"):
+        return log_high + np.log(-np.expm1(log_low - log_high))
+
+
+def logistic_level(level, location, log_scale):
+    """Log probability of a level, from the difference of two sigmoids, in float64."""
+    steep = np.exp(-log_scale)
+    high = ((level + 0.5) / 255 - location) * steep
+    low = ((level - 0.5) / 255 - location) * steep
+    inner = log_difference(high, low)
+    return np.where(level == 0, -softplus(-high), np.where(level == 255, -softplus(low), inner))
+
+
+def floored(raw):
+    return np.logaddexp(raw, -7)
+
+
+@modes()
+@pytest.mark.parametrize("level", [0, 1, 100, 254, 255])
+def test_discretized_logistic_value(wrap, level):
+    logit, raw = extremes()
+    moderate = raw < 20  # Beyond, the difference of float64 sigmoids is 0.
+    logit, raw = logit[moderate], raw[moderate]
+    value = wrap(
+        lambda o: DiscretizedLogistic()(o).log_prob(tf.fill((len(o), 1, 1, 1), level / 255))
+    )(beta_outputs(logit, raw))
+    logit, raw = logit.astype(np.float64), raw.astype(np.float64)
+    expected = logistic_level(level, sigmoid(logit), floored(raw))
+    np.testing.assert_allclose(flat(value), expected, rtol=3e-6, atol=3e-4)
+
+
+@modes()
+@pytest.mark.parametrize("level", [0, 1, 100, 254, 255])
+def test_discretized_logistic_gradient(wrap, level):
+    logit, raw = extremes()
+    likelihood = DiscretizedLogistic()
+    _, gradient = value_and_gradient(
+        wrap(lambda o: likelihood(o).log_prob(tf.fill((len(o), 1, 1, 1), level / 255))),
+        beta_outputs(logit, raw),
+    )
+    assert np.isfinite(gradient).all()
+    # Of larger scales, finite differences know less than float32; they have a test of their own.
+    moderate = (np.abs(logit) < 12) & (raw > -12) & (raw < 4)
+    logit, raw = logit[moderate].astype(np.float64), raw[moderate].astype(np.float64)
+    step = 1e-5
+
+    def slope(by_logit, by_raw):
+        ends = [
+            logistic_level(level, sigmoid(logit + s * by_logit), floored(raw + s * by_raw))
+            for s in (step, -step)
+        ]
+        return (ends[0] - ends[1]) / (2 * step)
+
+    expected = np.stack([slope(1, 0), slope(0, 1)], axis=-1)
+    actual = gradient.numpy().reshape(-1, 2)[moderate]
+    np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=2e-4)
+
+
+def test_discretized_logistic_in_a_scale_beyond_all():
+    """As s grows, inner levels tend to 1 / (4 * 255 s), and black and white to a half."""
+    for raw in (90.0, 1e4):
+        outputs = beta_outputs(np.zeros(3), np.full(3, raw))
+        value, gradient = value_and_gradient(
+            lambda o: DiscretizedLogistic()(o).log_prob(pixels([0.0, 100 / 255, 1.0])), outputs
+        )
+        expected = [-math.log(2), -raw - math.log(4 * 255), -math.log(2)]
+        np.testing.assert_allclose(flat(value), expected, rtol=1e-6)
+        np.testing.assert_allclose(gradient[:, 0, 0, 1], [0, -1, 0], atol=1e-6)
+
+
+def test_discretized_logistic_agrees_with_the_published_formula():
+    """ln[S+ - S-], with m - ln s - 2 softplus(m) - ln 255 where that is below 1e-5."""
+    random = np.random.default_rng(6)
+    mean, log_scale = random.random(1000), random.uniform(-6.5, 1, 1000)
+    level = random.integers(1, 255, 1000)
+    middle = (level / 255 - mean) * np.exp(-log_scale)
+    half = np.exp(-log_scale) / 510
+    difference = sigmoid(middle + half) - sigmoid(middle - half)
+    approximate = middle - log_scale - 2 * softplus(middle) - math.log(255)
+    with np.errstate(divide="ignore"):
+        published = np.where(difference > 1e-5, np.log(difference), approximate)
+    raw = np.log(np.exp(log_scale) - math.exp(-7))
+    p = DiscretizedLogistic()(beta_outputs(np.log(mean / (1 - mean)), raw))
+    more = flat(p.log_prob(pixels(level / 255))) - published
+    near = difference > 1e-5
+    assert 0.2 < near.mean() < 0.9
+    np.testing.assert_allclose(more[near], 0, atol=2e-4)
+    # What it approximates, by the density in the middle of the bin, is log(sinh(w/2) / (w/2)).
+    assert (more[~near] > -2e-4).all()
+    assert (more[~near] < (2 * half[~near]) ** 2 / 24 + 2e-4).all()
+
+
+@pytest.mark.parametrize("raw", [-1e4, -7.0, -4.0, -1.0, 0.0, 0.5, 3.0, 40.0, 1e4])
+def test_discretized_logistic_mean(raw):
+    logit = np.linspace(-12, 12, 97)
+    raw = np.full(logit.size, raw)
+    mean, gradient = value_and_gradient(
+        lambda o: DiscretizedLogistic()(o).mean(), beta_outputs(logit, raw)
+    )
+    thresholds = (np.arange(255) + 0.5) / 255
+    log_scale = np.minimum(floored(raw), 600)
+    above = sigmoid((sigmoid(logit)[:, None] - thresholds) * np.exp(-log_scale[0]))
+    np.testing.assert_allclose(flat(mean), above.mean(axis=1), atol=NEAR)
+    assert np.isfinite(gradient).all()
+
+
+@modes()
+def test_mixture_value_and_gradient(wrap):
+    random = np.random.default_rng(7)
+    outputs = (2 * random.normal(size=(6, 2, 3, 2 * 12))).astype(np.float32)
+    levels = random.integers(0, 256, size=(6, 2, 3, 2))
+    levels[0], levels[1] = 0, 255
+    likelihood = DiscretizedLogisticMixture(components=4)
+    value, gradient = value_and_gradient(
+        wrap(lambda o: likelihood(o).log_prob((levels / 255).astype(np.float32))),
+        tf.constant(outputs),
+    )
+
+    def by_hand(outputs):
+        weights, logits, raw = (
+            part.reshape(6, 2, 3, 2, 4) for part in np.split(outputs, 3, axis=-1)
+        )
+        parts = logistic_level(levels[..., None], sigmoid(logits), floored(raw))
+        log_p = scipy.special.logsumexp(scipy.special.log_softmax(weights, -1) + parts, -1)
+        return log_p.sum(axis=(1, 2, 3))
+
+    outputs = outputs.astype(np.float64)
+    np.testing.assert_allclose(value, by_hand(outputs), rtol=1e-5)
+    direction = random.normal(size=outputs.shape)
+    slope = (by_hand(outputs + 1e-6 * direction) - by_hand(outputs - 1e-6 * direction)) / 2e-6
+    np.testing.assert_allclose(
+        np.sum(gradient * direction, axis=(1, 2, 3)), slope, rtol=1e-4, atol=1e-3
+    )
+
+
+def test_one_component_is_no_mixture():
+    images, outputs = images_and_outputs(8, outputs_per_value=2)
+    weights = np.random.default_rng(0).normal(size=images.shape).astype(np.float32)
+    one = DiscretizedLogisticMixture(components=1)(np.concatenate([weights, outputs], axis=-1))
+    alone = DiscretizedLogistic()(outputs)
+    np.testing.assert_allclose(one.log_prob(images), alone.log_prob(images), rtol=1e-6)
+    np.testing.assert_allclose(one.mean(), alone.mean(), rtol=1e-6)
+
+
+def test_mixture_has_two_peaks():
+    """Black or white, with nothing in between, which no single logistic says."""
+    weights, logits, raw = [0.0, 0.0], [-9.0, 9.0], [-5.0, -5.0]
+    outputs = tf.constant([weights + logits + raw], shape=(1, 1, 1, 6))
+    p = np.exp(all_levels(DiscretizedLogisticMixture(components=2), outputs)[0])
+    assert p[:10].sum() == pytest.approx(0.5, abs=0.01)
+    assert p[-10:].sum() == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("spread", [100.0, 1e4])
+def test_mixture_extremes_are_finite(spread):
+    random = np.random.default_rng(9)
+    outputs = tf.constant(spread * random.normal(size=(500, 1, 1, 15)), tf.float32)
+    for x in (0.0, 0.5, 1.0):
+        value, gradient = value_and_gradient(
+            lambda o, x=x: DiscretizedLogisticMixture()(o).log_prob(tf.fill((500, 1, 1, 1), x)),
+            outputs,
+        )
+        assert np.isfinite(value).all()
+        assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("components", [0, -1, 2.5, True, "5"])
+def test_wrong_components(components):
+    with pytest.raises(ValueError, match=r"`components` must be an integer >= 1\. Received: comp"):
+        DiscretizedLogisticMixture(components=components)
+
+
+@pytest.mark.parametrize(
+    "make", [Beta, Categorical, DiscretizedLogistic, DiscretizedLogisticMixture]
+)
+def test_outputs_that_are_no_multiple_are_refused(make):
+    with pytest.raises(ValueError, match=r"decoder outputs for each pixel.*shape=\(1, 4, 4, 7\)"):
+        make()(tf.zeros((1, 4, 4, 7)))
+
+
+# --- FilteredGaussian ----------------------------------------------------------------------
+
+KERNELS = {
+    "box": np.full((63, 63), 1 / 3969),
+    "gaussian": None,
+    "line": np.outer([0.25, 0.5, 0.25], [0.25, 0.5, 0.25]),
+    "tall": np.outer([0.2, 0.5, 0.3], [0.1, 0.1, 0.5, 0.2, 0.1]),
+    "corner": np.array(CORNER),
+}
+ARGUMENTS = {
+    "box": "box",
+    "gaussian": "gaussian",
+    "line": [0.25, 0.5, 0.25],
+    "tall": KERNELS["tall"],
+    "corner": CORNER,
+}
+_x = np.arange(-31, 32)
+_density = np.exp(-(_x**2) / (2 * 7.75**2))
+KERNELS["gaussian"] = np.outer(_density, _density) / _density.sum() ** 2
+every_kernel = pytest.mark.parametrize("kernel", KERNELS)
+
+
+def blurred(images, kernel):
+    """Convolution with zeros around, by SciPy: `(batch, height, width, channels)`."""
+    images = np.asarray(images, np.float64)
+    return scipy.ndimage.convolve(images, kernel[None, :, :, None], mode="constant")
+
+
+def precision_matrix(kernel, alpha, height, width):
+    """I + alpha K'K, with the columns of K made by blurring one pixel at a time."""
+    units = np.eye(height * width).reshape(-1, height, width, 1)
+    matrix = blurred(units, kernel).reshape(height * width, -1).T
+    return np.eye(height * width) + alpha * matrix.T @ matrix
+
+
+@every_kernel
+@pytest.mark.parametrize("shape", [(3, 5, 4, 2), (2, 1, 3, 1)])
+def test_filtered_gaussian_is_a_multivariate_normal(kernel, shape):
+    """So it integrates to one."""
+    images, outputs = images_and_outputs(1, shape)
+    sigma, alpha = 0.3, 25.0
+    likelihood = FilteredGaussian(sigma, "linear", ARGUMENTS[kernel], alpha)
+    precision = precision_matrix(KERNELS[kernel], alpha, *shape[1:3])
+    covariance = sigma**2 * np.linalg.inv(precision)
+    expected = np.zeros(shape[0])
+    for i, c in np.ndindex(shape[0], shape[3]):
+        mean = outputs[i, :, :, c].astype(np.float64).ravel()
+        normal = scipy.stats.multivariate_normal(mean, covariance)
+        expected[i] += normal.logpdf(images[i, :, :, c].astype(np.float64).ravel())
+    np.testing.assert_allclose(likelihood(outputs).log_prob(images), expected, rtol=2e-6, atol=1e-5)
+    np.testing.assert_array_equal(likelihood(outputs).mean(), outputs)
+
+
+@modes()
+@every_kernel
+def test_filtered_gaussian_value_and_gradient(wrap, kernel):
+    """The published loss, at its alpha, and its gradient."""
+    images, outputs = images_and_outputs(2, (3, 16, 12, 2))
+    sigma, alpha = 0.1, 3969.0
+    likelihood = FilteredGaussian(sigma, "linear", ARGUMENTS[kernel])
+    value, gradient = value_and_gradient(
+        wrap(lambda o: likelihood(o).log_prob(images)), tf.constant(outputs)
+    )
+    error = images - outputs.astype(np.float64)
+    blur = blurred(error, KERNELS[kernel])
+    energy = (error**2 + alpha * blur**2).sum(axis=(1, 2, 3))
+    _, log_det = np.linalg.slogdet(precision_matrix(KERNELS[kernel], alpha, 16, 12))
+    size = error[0].size
+    constant = -size * math.log(sigma) - size / 2 * math.log(2 * math.pi) + 2 * log_det / 2
+    np.testing.assert_allclose(value, constant - energy / (2 * sigma**2), rtol=1e-5)
+    back = blurred(blur, KERNELS[kernel][::-1, ::-1])
+    expected = (error + alpha * back) / sigma**2
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6 * scale)
+
+
+def test_blur_is_zero_padded_not_reflected():
+    """A uniform difference counts less at the border, as in the paper's code."""
+    ones = np.ones((1, 64, 64, 1))
+    box = KERNELS["box"]
+    energy = blur_form(tuple(map(tuple, box)), 1.0, 64, 64).energies(tf.ones((1, 64, 64)))
+    zeros = (blurred(ones, box) ** 2).sum()
+    reflected = (scipy.ndimage.convolve(ones[0, :, :, 0], box, mode="mirror") ** 2).sum()
+    assert float(tf.reduce_sum(energy)) - 64**2 == pytest.approx(zeros, rel=1e-4)
+    assert zeros < 0.7 * reflected
+
+
+def test_both_ways_agree():
+    """Two small matrices, or Fourier transforms and Cholesky, for the same kernel."""
+    column, row = np.array([0.2, 0.5, 0.3]), np.array([0.1, 0.1, 0.5, 0.2, 0.1])
+    small = SeparableBlur(column, row, 50.0, 9, 7)
+    general = GeneralBlur(np.outer(column, row), 50.0, 9, 7)
+    assert small.log_determinant == pytest.approx(general.log_determinant, rel=1e-12)
+    images = tf.random.stateless_normal((4, 9, 7), (1, 2))
+    sums = [tf.reduce_sum(one.energies(images), axis=[1, 2]) for one in (small, general)]
+    np.testing.assert_allclose(*sums, rtol=1e-5)
+    for one in (small, general):  # R' A R = I
+        energies = tf.reduce_sum(one.energies(one.inverse_root(images)), axis=[1, 2])
+        np.testing.assert_allclose(energies, tf.reduce_sum(images**2, axis=[1, 2]), rtol=1e-4)
+
+
+def test_the_faster_way_is_chosen():
+    def kind(kernel):
+        rows = FilteredGaussian(kernel=kernel)._kernel_rows
+        return type(blur_form(rows, 3969.0, 8, 8))
+
+    assert kind("box") is kind("gaussian") is kind([1.0]) is kind(KERNELS["tall"]) is SeparableBlur
+    assert kind(CORNER) is GeneralBlur
+
+
+def test_without_alpha_or_with_one_pixel_it_is_a_gaussian():
+    images, outputs = images_and_outputs(3)
+    expected = Gaussian(scale=0.2)(outputs).log_prob(images)
+    for arguments in ({"alpha": 0}, {"kernel": [1.0], "alpha": 1e-12}):
+        p = FilteredGaussian(scale=0.2, **arguments)(outputs)
+        np.testing.assert_allclose(p.log_prob(images), expected, rtol=1e-5)
+    # |e|^2 + 3 |e|^2 = (2 |e|)^2: half the standard deviation
+    half = FilteredGaussian(scale=0.2, kernel=[1.0], alpha=3)(outputs).log_prob(images)
+    np.testing.assert_allclose(half, Gaussian(scale=0.1)(outputs).log_prob(images), rtol=1e-5)
+
+
+def test_blur_orders_positions_that_pixels_do_not():
+    """Squares that do not overlap: equally far apart by pixels, further by distance when blurred."""
+    squares = np.zeros((4, 64, 64, 1), np.float32)
+    for i, x in enumerate((4, 16, 28, 48)):
+        squares[i, 28:36, x : x + 8] = 1
+    first = tf.constant(np.repeat(squares[:1], 3, axis=0))
+    flat_loss = Gaussian(activation="linear")(first).log_prob(squares[1:]).numpy()
+    np.testing.assert_allclose(flat_loss, flat_loss[0], rtol=1e-6)
+    for kernel in ("box", "gaussian"):
+        likelihood = FilteredGaussian(activation="linear", kernel=kernel)
+        assert (np.diff(likelihood(first).log_prob(squares[1:])) < 0).all()
+
+
+def test_filtered_optimal_scale_is_the_most_probable():
+    images, outputs = images_and_outputs(4)
+    arguments = {"kernel": [0.25, 0.5, 0.25], "alpha": 9.0}
+    best = FilteredGaussian("optimal", **arguments)(outputs).log_prob(images).numpy().mean()
+    error = images - sigmoid(outputs.astype(np.float64))
+    energy = error**2 + 9 * blurred(error, KERNELS["line"]) ** 2
+    sigma = math.sqrt(energy.mean())
+    at = [
+        FilteredGaussian(factor * sigma, **arguments)(outputs).log_prob(images).numpy().mean()
+        for factor in (0.9, 0.99, 1, 1.01, 1.1)
+    ]
+    assert best == pytest.approx(at[2], rel=1e-6)
+    assert max(at[:2] + at[3:]) < best
+    with pytest.raises(NotImplementedError, match='Use `mean\\(\\)`, or scale="learned"'):
+        FilteredGaussian("optimal", **arguments)(outputs).sample(seed=1)
+
+
+def test_filtered_learned_scale_rests_where_the_optimal_is():
+    images, outputs = images_and_outputs(5)
+    likelihood = FilteredGaussian("learned", kernel=[0.5, 1.0, 0.5], alpha=4.0)
+    error = images - sigmoid(outputs.astype(np.float64))
+    energy = error**2 + 4 * blurred(error, np.outer([0.5, 1, 0.5], [0.5, 1, 0.5])) ** 2
+    likelihood.log_scale.assign(math.log(math.sqrt(energy.mean()) - FLOOR))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(likelihood(outputs).log_prob(images))
+    assert float(tape.gradient(loss, likelihood.log_scale.value)) == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("kernel", ["line", "corner"])
+def test_filtered_samples_have_the_covariance(kernel):
+    alpha, sigma = 20.0, 0.3
+    likelihood = FilteredGaussian(sigma, "linear", ARGUMENTS[kernel], alpha)
+    sample = likelihood(tf.fill((1, 3, 4, 1), 0.25)).sample(100_000, seed=1).numpy()
+    covariance = sigma**2 * np.linalg.inv(precision_matrix(KERNELS[kernel], alpha, 3, 4))
+    np.testing.assert_allclose(sample.mean(axis=0), 0.25, atol=0.005)
+    np.testing.assert_allclose(np.cov(sample.reshape(-1, 12).T), covariance, atol=0.003)
+
+
+def test_filtered_saturated_outputs_are_finite():
+    outputs = np.resize([-1e4, -100, 0, 100, 1e4], (5, 8, 8, 1)).astype(np.float32)
+    for scale in (1e-3, "learned", "optimal"):
+        likelihood = FilteredGaussian(scale)
+        for x in (0.0, 1.0):
+            value, gradient = value_and_gradient(
+                lambda o, x=x, f=likelihood: f(o).log_prob(tf.fill(o.shape, x)),
+                tf.constant(outputs),
+            )
+            assert np.isfinite(value).all()
+            assert np.isfinite(gradient).all()
+
+
+def test_filtered_per_pixel_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match='"learned" or "optimal", because a blurred error belongs'):
+        FilteredGaussian(scale="per_pixel")
+    with pytest.raises(ValueError, match=r'number, "learned" or "optimal"\. Received: scale=-1'):
+        FilteredGaussian(scale=-1)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    ["boxes", None, 3, [], [1.0, 1.0], [[1.0, 2.0]], [math.nan], [0.0], [["a"]], [[1.0], [1.0, 2]]],
+)
+def test_wrong_kernel(kernel):
+    with pytest.raises(ValueError, match=r'`kernel` must be "box", "gaussian", or.*kernel='):
+        FilteredGaussian(kernel=kernel)
+
+
+@pytest.mark.parametrize("alpha", [-1, math.nan, math.inf, "3", True, None])
+def test_wrong_alpha(alpha):
+    with pytest.raises(ValueError, match=r"`alpha` must be a number >= 0\. Received: alpha="):
+        FilteredGaussian(alpha=alpha)
+
+
+def test_kernel_of_high_rank_on_large_images_is_refused():
+    with pytest.raises(ValueError, match=r"more than 4096 pixels.*rank 3, images of 64x65"):
+        FilteredGaussian(kernel=CORNER)(tf.zeros((1, 64, 65, 1)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "laplace(scale='learned')",
+        "filtered_gaussian(0.2, kernel='gaussian', alpha=100)",
+        "filtered_gaussian(kernel=[0.25, 0.5, 0.25])",
+        "filtered_gaussian(kernel=[[0, 1, 0], [1, 2, 1], [0, 1, 0]])",
+        "discretized_logistic_mixture(components=2)",
+    ],
+)
+def test_calls_as_text(text):
+    likelihood = likelihoods.get(text)
+    again = likelihoods.get(keras.saving.serialize_keras_object(likelihood))
+    assert again.get_config() == likelihood.get_config()
+    images, outputs = images_and_outputs(outputs_per_value=likelihood.outputs_per_value)
+    np.testing.assert_array_equal(
+        again(outputs).log_prob(images), likelihood(outputs).log_prob(images)
+    )
+
+
+# --- arguments -----------------------------------------------------------------------------
 
 
 def test_wrong_activation():

@@ -6,5 +6,13 @@ A new one is a file here and a line below.
 from zoo.likelihoods.base import Likelihood as Likelihood
 from zoo.likelihoods.base import get as get
 from zoo.likelihoods.bernoulli import Bernoulli as Bernoulli
+from zoo.likelihoods.beta import Beta as Beta
+from zoo.likelihoods.categorical import Categorical as Categorical
 from zoo.likelihoods.continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
+from zoo.likelihoods.discretized_logistic import DiscretizedLogistic as DiscretizedLogistic
+from zoo.likelihoods.discretized_logistic_mixture import (
+    DiscretizedLogisticMixture as DiscretizedLogisticMixture,
+)
+from zoo.likelihoods.filtered_gaussian import FilteredGaussian as FilteredGaussian
 from zoo.likelihoods.gaussian import Gaussian as Gaussian
+from zoo.likelihoods.laplace import Laplace as Laplace

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.likelihoods.base import ImageDistribution, Likelihood
+from zoo.likelihoods.base import ImageDistribution, Likelihood, TensorDistribution, tensors
 
 tfd = tfp.distributions
 
@@ -18,10 +18,10 @@ LOG_SCALE_FLOOR = -6.0
 LEARNED, PER_PIXEL, OPTIMAL = "learned", "per_pixel", "optimal"
 
 
-def soft_clip(log_scale: tf.Tensor) -> tf.Tensor:
+def soft_clip(log_scale: tf.Tensor, floor: float = LOG_SCALE_FLOOR) -> tf.Tensor:
     """Bounds a log scale below, smoothly.
 
-    soft_clip(s) = -6 + softplus(s + 6), that is exp(soft_clip(s)) = exp(s) + exp(-6)
+    soft_clip(s) = floor + softplus(s - floor), that is exp(soft_clip(s)) = exp(s) + exp(floor)
 
     Example:
         >>> soft_clip(tf.constant([-1e4, 3.0])).numpy().round(3)
@@ -31,7 +31,7 @@ def soft_clip(log_scale: tf.Tensor) -> tf.Tensor:
         Rybkin, Daniilidis and Levine, "Simple and Effective VAE Training with Calibrated
         Decoders", 2021, and its published code.
     """
-    return LOG_SCALE_FLOOR + tf.math.softplus(log_scale - LOG_SCALE_FLOOR)
+    return floor + tf.math.softplus(log_scale - floor)
 
 
 def _absolute_difference(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
@@ -41,22 +41,55 @@ def _absolute_difference(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 _PENALTIES = {1: _absolute_difference, 2: tf.math.squared_difference}
 
 
-@tfp.experimental.auto_composite_tensor(omit_kwargs=("name",))
-class Deviation(tfd.Distribution):
-    """A value that deviates from a location by a scale.
+def log_density(power: int, penalty: tf.Tensor, log_scale: tf.Tensor | None) -> tf.Tensor:
+    """Log density of a deviation, from its size to the power p and the log of the scale.
 
-    log p(x) = -|x - location|^p / (p scale^p) - log(scale) - log(Z),
-    Z = 2 p^(1/p) Gamma(1 + 1/p):  p = 2 is the normal, p = 1 the Laplace distribution.
+    log p(d) = -|d|^p / (p scale^p) - log(scale) - log(Z),    Z = 2 p^(1/p) Gamma(1 + 1/p):
+    p = 2 is the normal, p = 1 the Laplace distribution.
 
     It works with the log of the scale, where TFP's own members overflow.
+
+    Args:
+        power: p.
+        penalty: |d|^p, any shape.
+        log_scale: a scalar or of the penalty's shape; None for the scale that makes these
+            deviations, all of them together, most probable: scale^p = mean |d|^p, and no less
+            than exp(-6 p).
+
+    Returns:
+        The penalty's shape, in nats.
+    """
+    if log_scale is None:
+        lowest = math.exp(power * LOG_SCALE_FLOOR)
+        log_scale = tf.math.log(tf.maximum(tf.reduce_mean(penalty), lowest)) / power
+    log_normalizer = math.log(2) + math.log(power) / power + math.lgamma(1 + 1 / power)
+    return -tf.exp(-power * log_scale) / power * penalty - (log_scale + log_normalizer)
+
+
+def known_scale(log_scale: tf.Tensor | None) -> tf.Tensor:
+    """The scale, for what cannot be done without.
+
+    Raises:
+        NotImplementedError: it is decided by data that have not come yet.
+    """
+    if log_scale is None:
+        raise NotImplementedError(
+            'scale="optimal" is the scale of the images given to `log_prob`: before that '
+            'there is none to sample from. Use `mean()`, or scale="learned".'
+        )
+    return tf.exp(log_scale)
+
+
+@tfp.experimental.auto_composite_tensor(omit_kwargs=("name",))
+class Deviation(TensorDistribution):
+    """A value that deviates from a location by a scale; see `log_density`.
 
     Args:
         family: the same distribution by TFP's name, `tfd.Normal` or `tfd.Laplace`, which samples.
         power: p.
         location: any shape, the batch shape.
-        log_scale: a scalar or of the location's shape; None for the scale that makes the data
-            given to `log_prob`, all of them together, most probable:
-            scale^p = mean |x - location|^p, and no less than exp(-6 p).
+        log_scale: a scalar or of the location's shape; None for the best scale of the data given
+            to `log_prob`.
 
     Raises:
         NotImplementedError: samples, spread or entropy were asked of a scale that data decide.
@@ -80,35 +113,15 @@ class Deviation(tfd.Distribution):
         self._power = power
         self._location = location
         self._log_scale = log_scale
-        super().__init__(
-            dtype=tf.float32,
-            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            parameters=parameters,
-            name=name,
-        )
+        super().__init__(parameters, name, tfd.FULLY_REPARAMETERIZED)
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict[str, Any]:
-        tensor = tfp.util.ParameterProperties()
-        return {"location": tensor, "log_scale": tensor}
-
-    def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([])
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([], tf.int32)
+        return tensors(location=0, log_scale=0)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        power = self._power
-        penalty = _PENALTIES[power](x, self._location)
-        log_scale = self._log_scale
-        if log_scale is None:
-            lowest = math.exp(power * LOG_SCALE_FLOOR)
-            log_scale = tf.math.log(tf.maximum(tf.reduce_mean(penalty), lowest)) / power
-        log_normalizer = math.log(2) + math.log(power) / power + math.lgamma(1 + 1 / power)
-        return -tf.exp(-power * log_scale) / power * penalty - (log_scale + log_normalizer)
+        penalty = _PENALTIES[self._power](x, self._location)
+        return log_density(self._power, penalty, self._log_scale)
 
     def _mean(self) -> tf.Tensor:
         return tf.identity(self._location)
@@ -129,18 +142,14 @@ class Deviation(tfd.Distribution):
         return self._with_known_scale().sample(n, seed)
 
     def _with_known_scale(self) -> tfd.Distribution:
-        if self._log_scale is None:
-            raise NotImplementedError(
-                'scale="optimal" is the scale of the images given to `log_prob`: before that '
-                'there is none to sample from. Use `mean()`, or scale="learned".'
-            )
-        return self._family(self._location, tf.exp(self._log_scale))
+        return self._family(self._location, known_scale(self._log_scale))
 
 
 class LocationScale(Likelihood):
     """Pixels that deviate from a location, which the decoder makes, by a scale.
 
-    Abstract: a subclass sets `family` and `power`, see `Deviation`, and documents its formula.
+    Abstract: a subclass sets `family` and `power`, see `Deviation`, and documents its formula. One
+    whose images are no sets of independent deviations redefines `images_around`, and `scales`.
 
     Args:
         scale: a positive number; or one of
@@ -160,6 +169,7 @@ class LocationScale(Likelihood):
 
     family: Callable[..., tfd.Distribution]
     power: int
+    scales: ClassVar[tuple[str, ...]] = (LEARNED, PER_PIXEL, OPTIMAL)
 
     def __init__(
         self, scale: float | str = DEFAULT_SCALE, activation: str = "sigmoid", **kwargs: Any
@@ -169,7 +179,7 @@ class LocationScale(Likelihood):
             raise ValueError(
                 f'`activation` must be "sigmoid" or "linear". Received: activation={activation!r}'
             )
-        self.scale = _checked(scale)
+        self.scale = _checked(scale, self.scales)
         self.activation = activation
         if self.scale == LEARNED:
             start = math.log(DEFAULT_SCALE - math.exp(LOG_SCALE_FLOOR))
@@ -186,7 +196,7 @@ class LocationScale(Likelihood):
         """Makes p(x|z) from `(batch, height, width, channels * outputs_per_value)`."""
         location, log_scale = decoder_outputs, None
         if self.scale == PER_PIXEL:
-            location, log_scale = _halves(decoder_outputs)
+            location, log_scale = self.split(decoder_outputs)
             log_scale = soft_clip(log_scale)
         elif self.scale == LEARNED:
             log_scale = soft_clip(tf.convert_to_tensor(self.log_scale))
@@ -194,6 +204,10 @@ class LocationScale(Likelihood):
             log_scale = tf.constant(math.log(self.scale))
         if self.activation == "sigmoid":
             location = tf.sigmoid(location)
+        return self.images_around(location, log_scale)
+
+    def images_around(self, location: tf.Tensor, log_scale: tf.Tensor | None) -> ImageDistribution:
+        """p(x|z) from `(batch, height, width, channels)` locations and the log scale or scales."""
         pixels = Deviation(self.family, self.power, location, log_scale)
         return ImageDistribution.of_pixels(pixels)
 
@@ -202,23 +216,14 @@ class LocationScale(Likelihood):
         return {**super().get_config(), "scale": self.scale, "activation": self.activation}
 
 
-def _checked(scale: float | str) -> float | str:
-    if isinstance(scale, str) and scale in (LEARNED, PER_PIXEL, OPTIMAL):
+def _checked(scale: float | str, choices: tuple[str, ...]) -> float | str:
+    if isinstance(scale, str) and scale in choices:
         return scale
     is_number = isinstance(scale, Real) and not isinstance(scale, bool)
     if is_number and 0 < scale < math.inf:
         return float(scale)
+    words = [f'"{choice}"' for choice in choices]
     raise ValueError(
-        '`scale` must be a positive number, "learned", "per_pixel" or "optimal". '
+        f"`scale` must be a positive number, {', '.join(words[:-1])} or {words[-1]}. "
         f"Received: scale={scale!r}"
     )
-
-
-def _halves(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The locations and the log scales."""
-    if outputs.shape[-1] % 2:
-        raise ValueError(
-            'Expected 2 decoder outputs for each pixel and channel, for scale="per_pixel". '
-            f"Received: shape={tuple(outputs.shape)}, whose last dimension is odd."
-        )
-    return tf.split(outputs, 2, axis=-1)

@@ -1,5 +1,7 @@
 """What all likelihoods share: decoder outputs in, a distribution of images out."""
 
+import warnings
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -12,13 +14,50 @@ from zoo import registry
 tfd = tfp.distributions
 
 
+class TensorDistribution(tfd.Distribution):
+    """What TensorFlow Probability asks of a float32 distribution that a few tensors define.
+
+    Abstract: a subclass says which they are, in `_parameter_properties`, and is made a composite
+    tensor, so that it passes out of a `tf.function`. Its values are scalars, unless it says
+    otherwise.
+    """
+
+    def __init__(
+        self,
+        parameters: dict[str, Any],
+        name: str,
+        reparameterization_type: tfd.ReparameterizationType = tfd.NOT_REPARAMETERIZED,
+    ) -> None:
+        super().__init__(
+            dtype=tf.float32,
+            reparameterization_type=reparameterization_type,
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters=parameters,
+            name=name,
+        )
+
+    def _event_shape(self) -> tf.TensorShape:
+        return tf.TensorShape([])
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return tf.constant(self.event_shape.as_list(), tf.int32)
+
+
+def tensors(**event_ranks: int) -> dict[str, Any]:
+    """For `_parameter_properties`: how many last dimensions of each tensor belong to the event."""
+    properties = tfp.util.ParameterProperties
+    return {name: properties(event_ndims=rank) for name, rank in event_ranks.items()}
+
+
 class ImageDistribution(tfd.Independent):
-    """Images whose pixels and channels are independent given the latents.
+    """Images, whose pixels and channels are as a rule independent given the latents.
 
     log p(x|z) = sum over height, width and channels of log p(x_ijc|z)
 
-    TensorFlow Probability would silently broadcast a grey image against a colour decoder. This
-    class refuses, and computes in float32 whatever float images come.
+    TensorFlow Probability would silently broadcast a grey image against a colour decoder, and
+    mix an integer seed with its global random state. This class refuses the one, computes in
+    float32 whatever float images come, and `sample(seed=1)` gives the same images each time.
 
     Raises:
         ValueError: `log_prob` got images of another shape or of integers.
@@ -34,6 +73,11 @@ class ImageDistribution(tfd.Independent):
         """From scalar distributions of batch shape `(..., height, width, channels)`."""
         return cls(pixels, reinterpreted_batch_ndims=3)
 
+    @classmethod
+    def of_images(cls, images: tfd.Distribution) -> "ImageDistribution":
+        """From a distribution of whole images, of event shape `(height, width, channels)`."""
+        return cls(images, reinterpreted_batch_ndims=0)
+
     def _log_prob(self, images: tf.Tensor) -> tf.Tensor:
         expected, shape = self.event_shape, images.shape[-3:]
         if not expected.is_compatible_with(shape):
@@ -47,6 +91,11 @@ class ImageDistribution(tfd.Independent):
                 "Divide uint8 images by 255."
             )
         return super()._log_prob(tf.cast(images, tf.float32))
+
+    def _sample_n(self, n: int, seed: Any = None) -> tf.Tensor:
+        if isinstance(seed, Integral):
+            seed = tf.constant([seed, 0], tf.int32)
+        return super()._sample_n(n, seed)
 
 
 class Likelihood(keras.layers.Layer):
@@ -78,6 +127,7 @@ class Likelihood(keras.layers.Layer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
         self.built = True  # A likelihood's variables do not depend on the shape of its input.
+        self._warned = False
 
     def call(self, decoder_outputs: tf.Tensor) -> tfd.Distribution:
         """Makes p(x|z)."""
@@ -89,6 +139,32 @@ class Likelihood(keras.layers.Layer):
         Args:
             images: float in [0, 1], or uint8, of any shape.
         """
+
+    def warn_once(self, message: str) -> None:
+        """Warns the caller of `check`, if no warning came before."""
+        if not self._warned:
+            self._warned = True
+            warnings.warn(message, UserWarning, stacklevel=3)
+
+    def channels_of(self, decoder_outputs: tf.Tensor) -> int:
+        """How many channels images have, for which the decoder made these outputs.
+
+        Raises:
+            ValueError: the number of outputs is no multiple of `outputs_per_value`.
+        """
+        outputs, each = decoder_outputs.shape[-1], self.outputs_per_value
+        if outputs % each:
+            raise ValueError(
+                f"Expected {each} decoder outputs for each pixel and channel, as `outputs_per_value` "
+                f"says. Received: shape={tuple(decoder_outputs.shape)}, whose last dimension is no "
+                f"multiple of {each}."
+            )
+        return outputs // each
+
+    def split(self, decoder_outputs: tf.Tensor) -> list[tf.Tensor]:
+        """The `outputs_per_value` sets of outputs, each `(..., channels)`, the first set first."""
+        channels = self.channels_of(decoder_outputs)
+        return tf.split(decoder_outputs, decoder_outputs.shape[-1] // channels, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

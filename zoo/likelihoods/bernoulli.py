@@ -1,8 +1,5 @@
 """The likelihood of binary images."""
 
-import warnings
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -44,10 +41,6 @@ class Bernoulli(Likelihood):
 
     is_density = False
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._warned = False
-
     def call(self, decoder_outputs: tf.Tensor) -> ImageDistribution:
         """Makes p(x|z) from logits `(batch, height, width, channels)`."""
         return ImageDistribution.of_pixels(_Bernoulli(logits=decoder_outputs, dtype=tf.float32))
@@ -64,13 +57,9 @@ class Bernoulli(Likelihood):
         images = np.asarray(images)
         white = 255 if images.dtype == np.uint8 else 1
         grey = (images != 0) & (images != white)
-        if self._warned or not grey.any():
-            return
-        self._warned = True
-        warnings.warn(
-            f"Expected images of only 0 and {white}, for which alone Bernoulli is a likelihood. "
-            f"Received also {images[grey][0]:.3g}. For grey values use ContinuousBernoulli, "
-            'likelihood="continuous_bernoulli".',
-            UserWarning,
-            stacklevel=2,
-        )
+        if grey.any():
+            self.warn_once(
+                f"Expected images of only 0 and {white}, for which alone Bernoulli is a "
+                f"likelihood. Received also {images[grey][0]:.3g}. For grey values use "
+                'ContinuousBernoulli, likelihood="continuous_bernoulli".'
+            )
