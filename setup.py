@@ -19,12 +19,25 @@ REQUIRES = [
     "tensorboard>=2.20,<3",
     "click>=8.1,<9",
     "tqdm>=4.66,<5",
+    "pooch>=1.8,<2",
 ]
 
 NOTEBOOK = ["nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"]
 
+OPTIONAL = {
+    "litert": ["ai-edge-litert>=2"],
+    "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
+    "serving": ["tensorflow-serving-api>=2.19,<2.22"],
+    "lightgbm": ["lightgbm>=4"],
+}
+
 EXTRAS = {
-    "test": ["pytest>=8.3", "ruff>=0.9", "pillow>=10", *NOTEBOOK],
+    **OPTIONAL,
+    "test": [
+        *("pytest>=8.3", "ruff>=0.9", "pillow>=10"),
+        *NOTEBOOK,
+        *(package for packages in OPTIONAL.values() for package in packages),
+    ],
     "benchmark": ["torch>=2.5"],
 }
 
@@ -35,7 +48,10 @@ setup(
     long_description=README.read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["zoo", "zoo.*"]),
+    # Pretrained models are installed as `zoo/saved_models`.
+    packages=[*find_packages(include=["zoo", "zoo.*"]), "zoo.saved_models"],
+    package_dir={"zoo.saved_models": "saved_models"},
+    package_data={"zoo.presets": ["table.json"], "zoo.saved_models": ["**/*"]},
     python_requires=">=3.11,<3.14",
     install_requires=REQUIRES,
     extras_require=EXTRAS,

@@ -33,14 +33,14 @@ MAY_IMPORT = {
     "plots": set(),
     "tfds": set(),
     "export": set(),
-    "runs": {"models"},
+    "runs": {"models", "presets"},
     "presets": {"models", "export"},
     "serving": set(),
-    "report": {"evaluation", "plots", "export", "runs"},
+    "report": {"datasets", "evaluation", "plots", "export", "presets", "runs"},
     "training": {
         "datasets", "evaluation", "export", "models", "plots", "report", "runs", "schedules",
     },
-    "cli": {"report", "training"},
+    "cli": {"presets", "report", "serving", "training"},
     "__main__": {"cli"},
     "__init__": None,
 }  # fmt: skip

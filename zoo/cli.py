@@ -15,6 +15,7 @@ from zoo import registry
 
 ROOMS = ("models", "likelihoods", "datasets", "metrics")
 PRECISIONS = ("float32", "mixed_bfloat16")
+FORMATS = ("saved_model", "litert", "onnx")
 
 TRAIN_EPILOG = f"""
 Models: {", ".join(registry.names("models"))}.
@@ -37,16 +38,19 @@ SEED = click.option("--seed", default=0, show_default=True, help="Seeds every ra
 DATA = click.option("--data", metavar="NAME", help="Dataset; default: what the run was trained on.")
 
 
-def errors_as_messages(function):
+def errors_as_messages(function=None, *, loads_tensorflow: bool = True):
     """Turns expected errors into one line and an exit code."""
+    if function is None:
+        return functools.partial(errors_as_messages, loads_tensorflow=loads_tensorflow)
 
     @functools.wraps(function)
     def wrapped(*args, **kwargs):
         warnings.showwarning = _print_warning
         try:
-            _load_tensorflow()
+            if loads_tensorflow:
+                _load_tensorflow()
             return function(*args, **kwargs)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, ImportError) as error:
             _stop(error, 2)
         except RuntimeError as error:
             if type(error).__name__ != "Diverged":
@@ -76,7 +80,11 @@ def main() -> None:
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Further arguments of the model."
 )
-@click.option("--learning-rate", default=5e-4, show_default=True, help="Of the model's Adam.")
+@click.option(
+    "--learning-rate",
+    type=float,
+    help="Of the model's Adam; default: the model's own, mostly 5e-4.",
+)
 @SEED
 @click.option(
     "--precision", default="float32", show_default=True, help=f"One of {', '.join(PRECISIONS)}."
@@ -143,14 +151,92 @@ def traverse(path, out, data, **options) -> None:
 
 @main.command("export")
 @click.argument("path")
-@click.option("--out", metavar="DIR", required=True, help="The new folder.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing folder.")
+@click.option("--out", metavar="PATH", required=True, help="The new folder, or .tflite file.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="litert and onnx are compared with the model on its data first.",
+)
+@click.option("--precision", help="Of LiteRT: float32, float16, dynamic_int8 or int8.")
+@click.option("--batch", type=int, help="Of LiteRT: images at a time; default 1.")
+@click.option(
+    "--tolerance", type=float, help="Largest difference from the model; default by format."
+)
+@DATA
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
 @errors_as_messages
-def export(path, out, overwrite) -> None:
-    """Write the SavedModel of the model of a run folder or a .keras file at PATH."""
+def export(path, out, form, data, overwrite, **options) -> None:
+    """Write the model of a preset, a run folder or a .keras file at PATH for other programs."""
     from zoo import report
 
-    click.echo(f"Written: {report.export_model(path, out, overwrite=overwrite)}")
+    options = {name: value for name, value in options.items() if value is not None}
+    made = report.export_model(path, out, form, data, overwrite=overwrite, **options)
+    for output, error in made.errors.items():
+        click.echo(f"{output}: differs from the model by at most {error:.2g}")
+    click.echo(f"Written: {made.path} ({made.size:,} bytes)")
+
+
+@main.command("presets")
+@click.option("--publish", metavar="DIR", help="Lay all presets out for a static web server.")
+@errors_as_messages(loads_tensorflow=False)
+def list_presets(publish) -> None:
+    """List the pretrained models."""
+    from zoo import presets
+
+    if publish:
+        click.echo(f"Written to {publish}: {', '.join(presets.publish(publish))}")
+        return
+    rows = [("name", "model", "data", "MiB", "FactorVAE score", "MIG")]
+    for name, row in presets.table().items():
+        scores = (row["scores"].get(metric) for metric in ("factor_vae_score", "mig"))
+        numbers = ("" if score is None else f"{score:.3f}" for score in scores)
+        rows.append((name, row["model"], row["data"], f"{row['size'] / 2**20:.1f}", *numbers))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+@main.command("download")
+@click.argument("name")
+@click.option("--out", metavar="DIR", help="The new folder; default: the preset's name.")
+@click.option("--address", help="Web address or folder of presets; default: $ZOO_PRESETS.")
+@errors_as_messages(loads_tensorflow=False)
+def download(name, out, address) -> None:
+    """Fetch the SavedModel of the pretrained model NAME, for programs without Keras."""
+    from zoo import presets
+
+    folder = presets.fetch(name, out or name, only="1/", address=address, show_progress=True)
+    click.echo(f"Written: {folder / '1'}")
+
+
+@main.command("serve-config")
+@click.argument("folders", nargs=-1, required=True, metavar="DIR...")
+@click.option("--out", metavar="DIR", default="serving", show_default=True)
+@errors_as_messages
+def serve_config(folders, out) -> None:
+    """Lay out presets or runs for TF Serving, with clients."""
+    from zoo import serving
+
+    for model in serving.configure(folders, out):
+        click.echo(f"{model.name} version {model.version}: {model.folder}")
+    click.echo(f"\nStart the server: cd {out} && docker compose up")
+
+
+@main.command("show")
+@click.argument("data", metavar="NAME")
+@click.option("--columns", default=10, show_default=True, help="Images in a row.")
+@SEED
+@click.option("--out", metavar="FILE", default="dataset.png", show_default=True)
+@errors_as_messages
+def show(data, out, **options) -> None:
+    """Draw the dataset NAME: random images, and a row for each factor in which it alone moves."""
+    from zoo import report
+
+    click.echo(f"Written: {report.draw_dataset(data, out, **options)}")
 
 
 @main.command("list")
@@ -161,7 +247,13 @@ def list_members(what) -> None:
     members = registry.members(what)
     width = max(map(len, members))
     for name, member in members.items():
-        click.echo(f"{name:{width}}  {registry.summary(member)}")
+        shown = _dataset_facts(member) if what == "datasets" else registry.summary(member)
+        click.echo(f"{name:{width}}  {shown}")
+
+
+def _dataset_facts(member) -> str:
+    """Size, image shape, factors and source of what a dataset is by default."""
+    return f"{member().facts}; {registry.source(member)}"
 
 
 def _load_tensorflow() -> None:

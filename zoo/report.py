@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -15,7 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import zoo
-from zoo import evaluation, export, files, plots, runs
+from zoo import datasets, evaluation, export, files, plots, presets, runs
+from zoo.checks import check_integer
+
+MEASURED = 64  # images that an exported file is compared on
 
 
 def score(
@@ -72,21 +75,101 @@ def draw_traversals(
     return Path(out)
 
 
-def export_model(
-    path: str | os.PathLike, out: str | os.PathLike, *, overwrite: bool = False
+def draw_dataset(
+    data: str | datasets.Dataset,
+    out: str | os.PathLike,
+    *,
+    columns: int = 10,
+    seed: int = 0,
 ) -> Path:
-    """Writes the SavedModel of a run's model, or of a `.keras` file; see `zoo.export.saved_model`."""
-    export.saved_model(runs.load(path), out, overwrite=overwrite)
+    """Draws a dataset to a PNG: random images, and for each factor a row in which it alone moves.
+
+    Args:
+        data: what `zoo.datasets.load` takes.
+        out: the file.
+        columns: images in a row, >= 2; of a factor with more values, some that are spread evenly.
+        seed: of the random images, the first of which is the one whose factors move.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: `columns` or `seed` is out of range, or there is no such dataset.
+    """
+    data = datasets.load(data)
+    columns = check_integer("columns", columns, least=2)
+    rng = np.random.default_rng(check_integer("seed", seed, least=0))
+    some = rng.integers(len(data), size=2 * columns)
+    images = data.images(some)
+    sizes = list(zip(data.factor_names, data.factor_sizes, strict=True))
+    sweeps = [_sweep(data, int(some[0]), factor, columns) for factor in range(len(sizes))]
+    figure = plots.contact_sheet(
+        [images[:columns], images[columns:], *sweeps],
+        labels=["random", "", *(f"{name}  {size}" for name, size in sizes)],
+        title=data.name,
+    )
+    save_figure(figure, out)
     return Path(out)
+
+
+def _sweep(
+    data: datasets.Dataset, index: int, factor: int, columns: int
+) -> list[np.ndarray | None]:
+    """An image as one factor moves; None where the dataset has no such image."""
+    size = data.factor_sizes[factor]
+    values = np.linspace(0, size - 1, min(columns, size)).round().astype(int)
+    rows = data.factors([index]).repeat(len(values), axis=0)
+    rows[:, factor] = values
+    return [_image_with(data, row) for row in rows]
+
+
+def _image_with(data: datasets.Dataset, factors: np.ndarray) -> np.ndarray | None:
+    try:
+        return data.images(data.index(factors[None]))[0]
+    except ValueError:
+        return None
+
+
+def export_model(
+    path: str | os.PathLike,
+    out: str | os.PathLike,
+    form: str = "saved_model",
+    data: str | None = None,
+    *,
+    overwrite: bool = False,
+    **options,
+) -> export.Exported:
+    """Writes a preset's or a run's model, or that of a `.keras` file, for other programs.
+
+    Args:
+        path: preset, run folder or `.keras` file.
+        out: the new folder or file.
+        form: `"saved_model"`, `"litert"` or `"onnx"`: a function of `zoo.export`.
+        data: whose images the file is compared on; default: what the model was trained on.
+        overwrite: whether what is there is replaced.
+        **options: of that function.
+    """
+    model = runs.load(path)
+    if form == "saved_model":
+        if options:
+            raise ValueError(f"A SavedModel takes no {', '.join(options)}: choose --format litert.")
+        return export.saved_model(model, out, overwrite=overwrite)
+    data = datasets.load(_data_of(path, data))
+    images = data.images(np.random.default_rng(0).integers(len(data), size=MEASURED))
+    return getattr(export, form)(model, out, images, overwrite=overwrite, **options)
 
 
 def _data_of(path: str | os.PathLike, data: str | None) -> str:
     if data is not None:
         return data
-    if Path(path).is_dir():
+    if presets.is_preset(path):
+        data = presets.facts(path)["data"]
+        if data is not None:
+            return data
+    elif Path(path).is_dir():
         return runs.load_config(path).data
     raise ValueError(
-        f"Expected a dataset, since {path} is no run folder. Pass --data NAME (data=...)."
+        f"Expected a dataset, since {path} does not tell its own. Pass --data NAME (data=...)."
     )
 
 
@@ -169,7 +252,7 @@ Training took {seconds:.0f} s on {cores} cores ({machine}).
 ## Training, means of the updates up to {steps}
 
 {terms}
-
+{symptoms}
 Reconstruction, KL, ELBO and losses are nats per image.
 
 ![traversals](figures/traversals.png)
@@ -180,13 +263,19 @@ Made with {versions}.
 """
 
 
-def card(config: Mapping, scores: Mapping[str, float], last: Mapping[str, float]) -> str:
+def card(
+    config: Mapping,
+    scores: Mapping[str, float],
+    last: Mapping[str, float],
+    symptoms: Sequence[str] = (),
+) -> str:
     """The card of a run, in Markdown.
 
     Args:
         config: the run's configuration.
         scores: from `zoo.evaluate`.
         last: the last row of the history.
+        symptoms: what the training ails from, in sentences.
     """
     settings = "".join(f", {name} = {value}" for name, value in config["settings"].items())
     terms = {name: value for name, value in last.items() if name not in ("step", "seconds")}
@@ -200,6 +289,7 @@ def card(config: Mapping, scores: Mapping[str, float], last: Mapping[str, float]
             "samples": evaluation.SAMPLES,
             "scores": _table(scores),
             "terms": _table(terms),
+            "symptoms": "".join(f"\n**{symptom}**\n" for symptom in symptoms),
             "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         }
     )

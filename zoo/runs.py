@@ -28,7 +28,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import files, models  # noqa: F401  Keras finds the models' classes once they are imported.
+from zoo import files, models, presets  # noqa: F401  Keras finds the models' classes once they are imported.
 
 KEPT_CHECKPOINTS = 2
 LONGEST_REASON = 120
@@ -61,16 +61,18 @@ def default_folder(config: Config) -> Path:
 
 
 def load(path: str | os.PathLike) -> keras.Model:
-    """The model of a run folder, or of a `.keras` file.
+    """The model of a preset, a run folder, or a `.keras` file.
 
     Raises:
-        ValueError: there is none, or the file is damaged.
+        ValueError: there is none, or a file is damaged.
     """
+    if presets.is_preset(path):
+        return presets.from_preset(path)
     path = Path(path)
     file = path / "model.keras" if path.is_dir() else path
     if not file.exists():
         raise ValueError(
-            f"Expected a run folder or a .keras file. Received: {path}, where {file} is missing."
+            f"Expected a preset, a run folder or a .keras file. Received: {path}, where {file} is missing."
         )
     return _load(file)
 
@@ -137,6 +139,8 @@ def restore(folder: Path, config: Config) -> keras.Model | None:
         ValueError: the run has another configuration, or its last checkpoint is damaged.
     """
     before = load_config(folder)
+    # As a file gives it back, where tuples are lists.
+    config = Config(**json.loads(json.dumps(dataclasses.asdict(config))))
     for field in dataclasses.fields(Config):
         old, new = getattr(before, field.name), _as_written(getattr(config, field.name))
         prolonged = field.name == "steps" and new > old

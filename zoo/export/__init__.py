@@ -1,5 +1,6 @@
 """Models as files for other programs: servers, phones, browsers."""
 
+from zoo.export._fidelity import Exported as Exported
 from zoo.export._fidelity import Inexact as Inexact
 from zoo.export._float32 import in_float32 as in_float32
 from zoo.export.litert import litert as litert

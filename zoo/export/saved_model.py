@@ -1,12 +1,14 @@
 """Models for TensorFlow and TF Serving, without Keras and without the zoo."""
 
 import os
+from pathlib import Path
 
 from zoo import files
 from zoo.export import _functions
+from zoo.export._fidelity import Exported
 
 
-def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> None:
+def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> Exported:
     """Writes a SavedModel with signatures for encoding, decoding, reconstruction and sampling.
 
     | signature | inputs | outputs |
@@ -27,16 +29,21 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> N
         path: the new folder.
         overwrite: whether an existing folder is replaced.
 
+    Returns:
+        Where it is and how large; it gives the model's numbers to the bit.
+
     Raises:
         FileExistsError: the folder exists and `overwrite` is false.
 
     Example:
         >>> import tempfile, zoo, tensorflow as tf
         >>> path = os.path.join(tempfile.mkdtemp(), "1")
-        >>> saved_model(zoo.models.VAE((8, 8, 1), seed=0), path)
+        >>> _ = saved_model(zoo.models.VAE((8, 8, 1), seed=0), path)
         >>> loaded = tf.saved_model.load(path)
         >>> loaded.signatures["decode"](latents=tf.zeros((3, 10)))["images"].shape
         TensorShape([3, 8, 8, 1])
     """
     with files.whole_folder(path, overwrite=overwrite) as folder:
         _functions.write(_functions.of(model), str(folder), default="encode")
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return Exported(Path(path), size, {})

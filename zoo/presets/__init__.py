@@ -6,8 +6,10 @@ What loads or saves a model needs TensorFlow; what finds, fetches and lists does
 from zoo.presets._fetch import Unavailable as Unavailable
 from zoo.presets._fetch import fetch as fetch
 from zoo.presets._fetch import find as find
+from zoo.presets._fetch import is_preset as is_preset
 from zoo.presets._integrity import Damaged as Damaged
 from zoo.presets._integrity import verify as verify
+from zoo.presets._publish import facts as facts
 from zoo.presets._publish import publish as publish
 from zoo.presets._table import table as table
 

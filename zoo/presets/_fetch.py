@@ -59,6 +59,11 @@ def find(
     return _cached(name, address, offline, show_progress)
 
 
+def is_preset(name: str | os.PathLike) -> bool:
+    """Whether this is the folder of a preset, or the name of a known one."""
+    return (Path(name) / SUMS).exists() or os.fspath(name) in table()
+
+
 def fetch(
     name: str,
     out: str | os.PathLike,

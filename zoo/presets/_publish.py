@@ -4,10 +4,11 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from zoo import files
 from zoo.presets import _integrity as integrity
-from zoo.presets._fetch import own_folders
+from zoo.presets._fetch import find, own_folders
 
 INDEX = "index.json"
 
@@ -40,13 +41,22 @@ def publish(
     with files.whole_folder(out, overwrite=overwrite) as partial:
         for folder in folders:
             shutil.copytree(folder, partial / folder.name)
-        index = json.dumps({folder.name: row(folder) for folder in folders}, indent=1)
+        index = json.dumps({folder.name: facts(folder) for folder in folders}, indent=1)
         (partial / INDEX).write_text(index + "\n", encoding="utf-8")
     return [folder.name for folder in folders]
 
 
-def row(folder: Path) -> dict:
-    """What the table of presets says of one."""
+def facts(name: str | os.PathLike) -> dict[str, Any]:
+    """What a list of presets shows of one.
+
+    Args:
+        name: of a preset, or the path of its folder.
+
+    Returns:
+        `model`, `data` (None where it is not told), `size` in bytes of all its files, `sha256` of its `SHA256SUMS`, and
+        `scores`.
+    """
+    folder = find(name)
     scores = folder / "scores.json"
     found = json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else {}
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
