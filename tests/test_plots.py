@@ -38,6 +38,7 @@ def drawn_texts(axes):
         low, high = sorted(axis.get_view_interval())
         places = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
         found += [label for place, label in places if low <= place <= high]
+    found += axes.texts
     return [text for text in found if text.get_text()]
 
 
@@ -46,6 +47,20 @@ def traversal(rows, columns, **more):
     values = np.linspace(-2, 2, columns)
     labels = [f"z{row}  KL {2.3 / (1 + row):.2f}" for row in range(rows)]
     return images, plots.traversals(images, values=values, labels=labels, **more)
+
+
+MATRIX = np.array([[0.0, 0.5, 1.25], [0.001, 2.0, 0.75]])
+METRICS = ["factor_vae_score", "beta_vae_score", "mig", "explicitness"]
+COEFFICIENTS = np.array(
+    [[1, 0.5, -0.25, 0], [0.5, 1, -1, np.nan], [-0.25, -1, 1, 0.123], [0, np.nan, 0.123, 1]]
+)
+AGREEMENT = {"Pearson": COEFFICIENTS, "Kendall": 0.7 * COEFFICIENTS, "Spearman": COEFFICIENTS.T}
+P_VALUES = {name: np.where(np.abs(matrix) < 0.3, 0.2, 0.01) for name, matrix in AGREEMENT.items()}
+RUNS = ([20.0, 22.0, 40.0, 80.0], [0.1, 0.2, 0.5, 0.4], [1, 1, 16, 4])
+
+
+def distance(n):
+    return np.abs(np.subtract.outer(np.arange(n), np.arange(n))).astype(float)
 
 
 HISTORY = {
@@ -72,8 +87,38 @@ def every_figure():
         "reconstructions": plots.reconstructions(DIGITS[:23], DIGITS[:23] ** 2, title="digits"),
         "long title": plots.grid(DIGITS[:1], title="a title much wider than a single image"),
         "grid": plots.grid(COLOUR, columns=5),
+        "contact sheet": plots.contact_sheet(
+            [COLOUR[:3], [None, COLOUR[3]]], labels=["random", "shape  3"], title="a title"
+        ),
         "curves": plots.curves(HISTORY, title="a title"),
         "panel": plots.curves({"step": [1, 2], "learning_rate": [1e-4, 1e-4]}),
+        "heat map": plots.heat_map(
+            MATRIX,
+            rows=["shape", "orientation"],
+            columns=["z0", "z1", "z2"],
+            label="nats",
+            title="t",
+        ),
+        "one cell": plots.heat_map(MATRIX[:1, :1], rows=["label"], columns=["z0"]),
+        "a hundred latents": plots.heat_map(
+            np.resize(MATRIX, (5, 100)),
+            rows=["shape", "scale", "orientation", "x", "y"],
+            columns=[f"z{latent}" for latent in range(100)],
+            label="importance",
+        ),
+        "heat maps": plots.heat_maps(
+            [[distance(n), np.sqrt(distance(n)), -distance(n)] for n in (3, 40)],
+            rows=["shape", "orientation"],
+            columns=["ground truth", "data", "reconstruction"],
+            title="distances",
+        ),
+        "one heat map": plots.heat_maps([[distance(4)]], rows=["x"], columns=["data"]),
+        "agreement": plots.agreement(
+            AGREEMENT, names=METRICS, p_values=P_VALUES, title="of 12 runs"
+        ),
+        "agreement of two": plots.agreement({"Pearson": np.eye(2)}, names=["MIG", "SAP"]),
+        "trade-off": plots.trade_off(*RUNS, y_label="MIG", group_label="β", title="a title"),
+        "trade-off of names": plots.trade_off(*RUNS[:2], [f"model {g}" for g in RUNS[2]]),
     }
 
 
@@ -90,6 +135,30 @@ def test_traversals_show_every_image_in_its_place():
     assert texts(axes.get_xticklabels()) == ["−2", "−1.33", "−0.67", "0", "0.67", "1.33", "2"]
     assert texts(axes.get_yticklabels())[1] == "z1  KL 1.15"
     assert figure.get_suptitle() == "VAE"
+
+
+def test_contact_sheets_leave_holes_where_there_is_no_image():
+    figure = plots.contact_sheet([DIGITS[:3], [None, DIGITS[3]]], labels=["a", "b"])
+    np.testing.assert_array_equal(np.stack(shown(figure)), DIGITS[:4, ..., 0])
+    (axes,) = figure.axes
+    left = [image.get_extent()[0] for image in axes.images]
+    assert left[3] == left[1]
+    assert texts(axes.get_yticklabels()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "message"),
+    [
+        ([DIGITS[:2]], ["a", "b"], "`labels` for each row of images: 1. Received: 2"),
+        ([[DIGITS[0], COLOUR[0]]], ["a"], "Expected images of one shape. Received"),
+        ([[None]], ["a"], "Expected `images` of shape (n, height, width, 1 or 3)"),
+        ([DIGITS[:2] + 1], ["a"], "in [0, 1], or uint8"),
+    ],
+)
+def test_wrong_contact_sheets(rows, labels, message):
+    with pytest.raises(ValueError, match="Expected") as error:
+        plots.contact_sheet(rows, labels=labels)
+    assert message in str(error.value)
 
 
 def test_labels_stand_at_their_images():
@@ -219,6 +288,69 @@ def test_panels_fill_the_page(count):
     assert down * across - count < across
 
 
+def test_heat_map_shows_and_names_every_number():
+    figure = FIGURES["heat map"]
+    axes, bar = figure.axes
+    (image,) = axes.images
+    np.testing.assert_array_equal(image.get_array(), MATRIX)
+    assert image.get_clim() == (0, 2)
+    assert texts(axes.texts) == ["0", "0.5", "1.25", "0.001", "2", "0.75"]
+    places = [text.get_position() for text in axes.texts]
+    assert places == [(column, row) for row in range(2) for column in range(3)]
+    assert texts(axes.get_yticklabels()) == ["shape", "orientation"]
+    assert texts(axes.get_xticklabels()) == ["z0", "z1", "z2"]
+    assert bar.get_ylabel() == "nats"
+
+
+def test_heat_map_of_negative_numbers():
+    image = plots.heat_map(-MATRIX, rows="ab", columns="cde").axes[0].images[0]
+    assert image.get_clim() == (-2, 0)
+
+
+def test_numbers_in_cells_stand_out():
+    for name in ("heat map", "agreement"):
+        for axes in FIGURES[name].axes[:1]:
+            (image,) = axes.images
+            colours = image.to_rgba(image.get_array()).reshape(-1, 4)
+            for text, colour in zip(axes.texts, colours, strict=True):
+                paper = colour[:3] * colour[3] + 1 - colour[3]
+                assert abs(paper.mean() - (text.get_color() == "white")) > 0.2
+
+
+def test_heat_maps_each_have_their_scale():
+    axes = FIGURES["heat maps"].axes
+    assert len(axes) == 6
+    np.testing.assert_array_equal(axes[1].images[0].get_array(), np.sqrt(distance(3)))
+    assert [one.images[0].get_clim() for one in axes[3:]] == [(0, 39), (0, 39**0.5), (-39, 0)]
+    assert [one.get_xlabel() for one in axes] == ["≤ 2", "≤ 1.41", "≤ 0", "≤ 39", "≤ 6.24", "≤ 0"]
+    assert [one.get_title() for one in axes[:3]] == ["ground truth", "data", "reconstruction"]
+    assert [axes[0].get_ylabel(), axes[3].get_ylabel()] == ["shape", "orientation"]
+
+
+def test_agreement_sets_chance_in_brackets():
+    *panels, _ = FIGURES["agreement"].axes
+    assert [axes.get_title() for axes in panels] == ["Pearson", "Kendall", "Spearman"]
+    rows = np.reshape(texts(panels[0].texts), (4, 4))
+    assert rows[0].tolist() == ["1", "0.5", "(−0.25)", "(0)"]
+    assert rows[1].tolist() == ["0.5", "1", "−1", "–"]
+    assert [axes.images[0].get_clim() for axes in panels] == [(-1, 1)] * 3
+    assert texts(panels[0].get_yticklabels()) == METRICS
+
+
+def test_trade_off_colours_groups_and_joins_their_means():
+    figure = FIGURES["trade-off"]
+    (axes,) = figure.axes
+    (line,) = axes.lines
+    np.testing.assert_allclose(line.get_xydata(), [[21, 0.15], [80, 0.4], [40, 0.5]])
+    points = [collection.get_offsets().tolist() for collection in axes.collections]
+    assert points == [[[20, 0.1], [22, 0.2]], [[80, 0.4]], [[40, 0.5]]]
+    colours = [tuple(collection.get_facecolor()[0]) for collection in axes.collections]
+    assert len(set(colours)) == 3
+    assert texts(figure.legends[0].get_texts()) == ["1", "4", "16"]
+    assert figure.legends[0].get_title().get_text() == "β"
+    assert not FIGURES["trade-off of names"].axes[0].lines
+
+
 def test_no_pyplot_and_no_zoo():
     code = (
         "import sys; before = set(sys.modules); import zoo.plots, io, numpy\n"
@@ -262,6 +394,19 @@ SIX = GOOD.reshape(2, 3, 8, 8, 1)
             lambda: plots.traversals(SIX, values=[0, 1], labels=["a", "b"]),
             "one of `values` for each column of images: 3. Received: 2",
         ),
+        (
+            lambda: plots.heat_map(MATRIX * np.nan, rows="ab", columns="cde"),
+            r"`matrix` of finite numbers.*shape \(2, 3\), 6 not finite",
+        ),
+        (lambda: plots.heat_map(MATRIX, rows="a", columns="cde"), "2 names in `rows`. Received: 1"),
+        (
+            lambda: plots.heat_maps([[MATRIX]], rows="a", columns="bc"),
+            "2 names in `columns`|1 names",
+        ),
+        (lambda: plots.agreement({"r": MATRIX}, names="ab"), r"shape \(2, 2\).*shape \(2, 3\)"),
+        (lambda: plots.agreement({"r": 2 * np.eye(2)}, names="ab"), r"in \[-1, 1\]"),
+        (lambda: plots.trade_off([1], [2], [1, 2]), "group for each run. Received.*and 2 groups"),
+        (lambda: plots.trade_off([1], [np.nan], [1]), "finite x and y"),
         (lambda: plots.curves({"loss": [1.0]}), 'a "step" column and at least one more.*: loss'),
         (lambda: plots.curves({"step": [1]}), "at least one more"),
         (lambda: plots.curves({"step": [1, 2], "loss": [1.0]}), "columns of one length"),

@@ -1,4 +1,4 @@
-"""Figures of a model: traversals, reconstructions, training curves, contact sheets.
+"""Figures: traversals, reconstructions, contact sheets, training curves, matrices, trade-offs.
 
 Each function takes arrays and returns a `matplotlib.figure.Figure` of its own, sized to what it
 holds. Save it with `figure.savefig("name.png")`; in a notebook, after `%matplotlib inline`, end a
@@ -8,11 +8,13 @@ cell with it.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator, ScalarFormatter
 
 NATS = frozenset(
     {
@@ -39,6 +41,7 @@ _LINE = 24  # pixels from one line of text to the next
 _MARGIN = 9
 _GAP = 6  # between images
 _CELL = 108  # along the longer side of an image, about
+_CELL_INCHES = 0.3  # height of a cell of a matrix
 _LONGEST = 16_000  # a sheet that would be longer gets smaller images
 
 
@@ -136,6 +139,43 @@ def grid(images: np.ndarray, *, columns: int | None = None, title: str | None = 
     return _sheet(cells, title=title)
 
 
+def contact_sheet(
+    images: Sequence[Sequence[np.ndarray | None]],
+    *,
+    labels: Sequence[str],
+    title: str | None = None,
+) -> Figure:
+    """Rows of images, which may differ in length and have holes.
+
+    Args:
+        images: for each row its images, `(height, width, channels)`, in [0, 1] or uint8, 1 or 3 channels, all of one
+            shape; None leaves a hole.
+        labels: a text for each row.
+        title: a line above.
+
+    Raises:
+        ValueError: a shape, type or range is not as described, or there is no image.
+
+    Example:
+        >>> black, white = np.zeros((8, 8, 1)), np.ones((8, 8, 1))
+        >>> len(contact_sheet([[black, white], [None, white, black]], labels=["a", "b"]).axes[0].images)
+        4
+    """
+    _check_count("labels", labels, len(images), "row")
+    places = [
+        (row, column)
+        for row, line in enumerate(images)
+        for column, image in enumerate(line)
+        if image is not None
+    ]
+    shown = [images[row][column] for row, column in places]
+    if len({np.shape(image) for image in shown}) > 1:
+        shapes = sorted({np.shape(image) for image in shown})
+        raise ValueError(f"Expected images of one shape. Received: shapes {shapes}.")
+    cells = dict(zip(places, _checked("images", np.array(shown), "n"), strict=True))
+    return _sheet(cells, row_labels=labels, title=title)
+
+
 def curves(history: Mapping[str, Sequence[float]], *, title: str | None = None) -> Figure:
     """Training curves: a small panel for each quantity, its `val_` curve laid over it.
 
@@ -171,8 +211,205 @@ def curves(history: Mapping[str, Sequence[float]], *, title: str | None = None) 
         _dress(axes, name, last=place + across >= len(names))
     if legend:
         _legend(figure)
-    if title:
-        figure.suptitle(title, fontsize=_FONT + 2)
+    _head(figure, title)
+    return figure
+
+
+def heat_map(
+    matrix: np.ndarray,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    label: str = "",
+    title: str | None = None,
+) -> Figure:
+    """A matrix as coloured cells with their numbers, such as factors against latents.
+
+    Args:
+        matrix: `(rows, columns)`, finite numbers; colours go from 0, or the least if that is below,
+            to the greatest.
+        rows: a name for each row.
+        columns: a name for each column.
+        label: what the numbers are, such as `"mutual information, nats"`.
+        title: a line above.
+
+    Raises:
+        ValueError: a shape is not as described, or a number is not finite.
+
+    Example:
+        >>> figure = heat_map(np.eye(2), rows=["shape", "scale"], columns=["z0", "z1"])
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['1', '0', '0', '1']
+    """
+    matrix = _checked_matrix("matrix", matrix)
+    _check_names("rows", rows, matrix.shape[0])
+    _check_names("columns", columns, matrix.shape[1])
+    size = _cells_size(matrix.shape)
+    figure = Figure(figsize=(size[0] + 1.6, size[1] + 0.8), dpi=_DPI, layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(matrix, cmap="viridis", vmin=min(matrix.min(), 0.0), aspect="auto")
+    _write_cells(axes, image, [[_number(value) for value in row] for row in matrix])
+    _name_cells(axes, rows, columns)
+    _colour_bar(figure, image, axes, label)
+    _head(figure, title)
+    return figure
+
+
+def heat_maps(
+    matrices: Sequence[Sequence[np.ndarray]],
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str | None = None,
+) -> Figure:
+    """Square matrices in rows and columns, such as distances of four kinds for each factor.
+
+    Each matrix has colours of its own, which show its form; from 0, or the least number if that is
+    below, to the greatest, which stands below it and shows its size.
+
+    Args:
+        matrices: by row, then by column; `(n, n)` each, n may differ from row to row.
+        rows: a name for each row, such as a factor's.
+        columns: a name for each column, such as a kind of distance.
+        title: a line above.
+
+    Raises:
+        ValueError: a shape is not as described, or a number is not finite.
+
+    Example:
+        >>> distance = np.abs(np.subtract.outer(range(3), range(3)))
+        >>> figure = heat_maps([[distance, distance**2]], rows=["x"], columns=["factor", "data"])
+        >>> [axes.get_xlabel() for axes in figure.axes]
+        ['≤ 2', '≤ 4']
+    """
+    _check_names("rows", rows, len(matrices))
+    checked = []
+    for row in matrices:
+        _check_names("columns", columns, len(row))
+        checked.append([_checked_matrix("matrices", matrix) for matrix in row])
+    size = (1.2 * len(columns) + 0.3, 1.4 * len(rows) + 0.2 + 0.25 * bool(title))
+    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+    panels = figure.subplots(len(rows), len(columns), squeeze=False)
+    for place, axes in np.ndenumerate(panels):
+        matrix = checked[place[0]][place[1]]
+        axes.imshow(matrix, cmap="viridis", vmin=min(matrix.min(), 0.0), vmax=matrix.max())
+        axes.set(xticks=[], yticks=[])
+        axes.set_xlabel(f"≤ {_number(matrix.max())}", fontsize=_FONT - 1)
+        axes.spines[:].set_visible(False)
+    for axes, name in zip(panels[0], columns, strict=True):
+        axes.set_title(name, fontsize=_FONT)
+    for axes, name in zip(panels[:, 0], rows, strict=True):
+        axes.set_ylabel(name, fontsize=_FONT)
+    _head(figure, title)
+    return figure
+
+
+def agreement(
+    coefficients: Mapping[str, np.ndarray],
+    *,
+    names: Sequence[str],
+    p_values: Mapping[str, np.ndarray] | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Correlations between metrics: a panel for each coefficient, red for 1, blue for -1.
+
+    Args:
+        coefficients: by name, such as `"Pearson"`, `(metrics, metrics)` in [-1, 1], NaN where there
+            is none.
+        names: of the metrics.
+        p_values: by the same names, `(metrics, metrics)`; a coefficient whose p-value is 0.05 or more
+            is set in brackets.
+        title: a line above.
+
+    Raises:
+        ValueError: a shape or a range is not as described.
+
+    Example:
+        >>> figure = agreement({"Pearson": [[1, 0.4], [0.4, 1]]}, names=["MIG", "SAP"])
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['1', '0.4', '0.4', '1']
+    """
+    shape = (len(names), len(names))
+    cells = _cells_size(shape)
+    wide = cells[0] * len(coefficients) + 2.0
+    figure = Figure(figsize=(wide, cells[1] + 1.3), dpi=_DPI, layout="constrained")
+    panels = figure.subplots(1, len(coefficients), squeeze=False)[0]
+    for axes, (kind, matrix) in zip(panels, coefficients.items(), strict=True):
+        matrix = np.asarray(matrix, np.float64)
+        if matrix.shape != shape or np.nanmax(np.abs(matrix), initial=0.0) > 1 + 1e-9:
+            raise ValueError(
+                f"Expected coefficients of shape {shape} in [-1, 1], for {len(names)} names. "
+                f"Received: {kind} of shape {matrix.shape}."
+            )
+        p = np.zeros(shape) if p_values is None else np.asarray(p_values[kind], np.float64)
+        image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+        _write_cells(axes, image, [_coefficients(*row) for row in zip(matrix, p, strict=True)])
+        _name_cells(axes, names if axes is panels[0] else (), names)
+        axes.set_title(kind, fontsize=_FONT + 1)
+    _colour_bar(figure, image, list(panels), "correlation")
+    _head(figure, title)
+    return figure
+
+
+def trade_off(
+    x: Sequence[float],
+    y: Sequence[float],
+    groups: Sequence,
+    *,
+    x_label: str = "reconstruction, nats",
+    y_label: str = "score",
+    group_label: str = "",
+    title: str | None = None,
+) -> Figure:
+    """Runs as points, one colour for each value of a hyper-parameter; a line joins their means.
+
+    Args:
+        x: `(runs,)`, such as the reconstruction errors.
+        y: `(runs,)`, such as scores.
+        groups: `(runs,)`, the hyper-parameter's value, numbers or texts; a line joins only numbers.
+        x_label: what x is.
+        y_label: what y is.
+        group_label: the hyper-parameter's name.
+        title: a line above.
+
+    Raises:
+        ValueError: the three differ in length, or a number is not finite.
+
+    Example:
+        >>> figure = trade_off([20, 22, 40], [0.1, 0.2, 0.5], [1, 1, 4], group_label="beta")
+        >>> [text.get_text() for text in figure.legends[0].get_texts()]
+        ['1', '4']
+    """
+    x, y = (np.asarray(column, np.float64) for column in (x, y))
+    if not x.shape == y.shape == (len(groups),) or not np.isfinite([x, y]).all() or not len(x):
+        raise ValueError(
+            "Expected finite x and y and a group for each run. "
+            f"Received: {x.shape}, {y.shape} and {len(groups)} groups."
+        )
+    values = sorted(set(groups), key=lambda value: (isinstance(value, str), value))
+    colours = colormaps["viridis"](np.linspace(0, 0.92, len(values)))
+    figure = Figure(figsize=(4.2, 3.0 + 0.25 * bool(title)), dpi=_DPI, layout="constrained")
+    axes = figure.add_subplot()
+    members = [np.array([group == value for group in groups]) for value in values]
+    means = [(x[mine].mean(), y[mine].mean()) for mine in members]
+    if not any(isinstance(value, str) for value in values):
+        axes.plot(*zip(*means, strict=True), color="0.75", linewidth=1.2, zorder=1)
+    for value, mine, colour in zip(values, members, colours, strict=True):
+        axes.scatter(x[mine], y[mine], s=14, color=colour, label=str(value), zorder=2)
+    _dress(axes, "", last=False)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set_xlabel(x_label, fontsize=_FONT)
+    axes.set_ylabel(y_label, fontsize=_FONT)
+    figure.legend(
+        title=group_label,
+        loc="outside right upper",
+        fontsize=_FONT,
+        title_fontsize=_FONT,
+        frameon=False,
+        handletextpad=0.2,
+    )
+    _head(figure, title)
     return figure
 
 
@@ -347,3 +584,79 @@ def _legend(figure: Figure) -> None:
         fontsize=_FONT,
         frameon=False,
     )
+
+
+def _head(figure: Figure, title: str | None) -> None:
+    if title:
+        figure.suptitle(title, fontsize=_FONT + 2)
+
+
+def _checked_matrix(name: str, matrix: np.ndarray) -> np.ndarray:
+    matrix = np.asarray(matrix, np.float64)
+    if matrix.ndim != 2 or not matrix.size or not np.isfinite(matrix).all():
+        raise ValueError(
+            f"Expected `{name}` of finite numbers in rows and columns. "
+            f"Received: shape {matrix.shape}, {np.sum(~np.isfinite(matrix))} not finite."
+        )
+    return matrix
+
+
+def _check_names(name: str, texts: Sequence[str], count: int) -> None:
+    if len(texts) != count:
+        raise ValueError(f"Expected {count} names in `{name}`. Received: {len(texts)}.")
+
+
+def _cells_size(shape: tuple[int, int]) -> tuple[float, float]:
+    """Width and height in inches of cells that a number fits into, less where there are many."""
+    down, across = (_CELL_INCHES * min(count, 12 + count / 3) for count in shape)
+    return 1.45 * across, down
+
+
+def _write_cells(axes: Axes, image: AxesImage, texts: Sequence[Sequence[str]]) -> None:
+    """Writes a number into each cell, in a colour that stands out, if cells are large enough."""
+    if max(len(texts), len(texts[0])) > 15:
+        return
+    colours = image.to_rgba(np.ma.filled(image.get_array(), np.nan))
+    colours = colours[..., :3] * colours[..., 3:] + 1 - colours[..., 3:]  # on white paper
+    for (row, column), colour in zip(
+        np.ndindex(colours.shape[:2]), colours.reshape(-1, 3), strict=True
+    ):
+        dark = colour @ (0.299, 0.587, 0.114) < 0.55
+        axes.text(
+            column,
+            row,
+            texts[row][column],
+            ha="center",
+            va="center",
+            fontsize=_FONT - 1,
+            color="white" if dark else "black",
+        )
+
+
+def _name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    longest = max(map(_text_width, columns), default=0)
+    upright = longest > 1.2 * _CELL_INCHES * _DPI or len(columns) > 15
+    axes.set_xticks(range(len(columns)), columns, fontsize=_FONT - 1, rotation=90 if upright else 0)
+    axes.set_yticks(range(len(rows)), rows, fontsize=_FONT - 1)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _colour_bar(
+    figure: Figure, image: AxesImage, axes, label: str, location: str = "right"
+) -> None:
+    bar = figure.colorbar(image, ax=axes, location=location, aspect=30, pad=0.02, fraction=0.05)
+    bar.set_label(label, fontsize=_FONT)
+    bar.ax.tick_params(labelsize=_FONT - 1, length=2)
+    bar.locator = MaxNLocator(5, steps=_STEPS)
+    bar.outline.set_visible(False)
+    bar.update_ticks()
+
+
+def _coefficients(coefficients: np.ndarray, p_values: np.ndarray) -> list[str]:
+    """Two digits each; in brackets where chance would do as much, a dash where there is none."""
+    found = []
+    for coefficient, p_value in zip(coefficients, p_values, strict=True):
+        text = "–" if np.isnan(coefficient) else _number(round(coefficient, 2))
+        found.append(f"({text})" if p_value >= 0.05 else text)
+    return found
