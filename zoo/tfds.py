@@ -67,6 +67,7 @@ def _builder() -> type:
     import dataclasses
     import functools
     import inspect
+    import re
 
     import tensorflow_datasets as tfds
 
@@ -89,8 +90,8 @@ def _builder() -> type:
         def __init__(self, *, config=None, **arguments):
             given = {key: arguments.pop(key) for key in list(arguments) if key not in own}
             if given:
-                name = "-".join(f"{key}-{value}" for key, value in sorted(given.items()))
-                config = Config(name, arguments=given)
+                text = "-".join(f"{key}-{value}" for key, value in sorted(given.items()))
+                config = Config(re.sub(r"[^\w.-]+", "-", text), arguments=given)
             super().__init__(config=config, **arguments)
 
         @functools.cached_property

@@ -40,8 +40,8 @@ def some_server_answers(urls: Iterable[str], patience: float = PATIENCE) -> bool
 
 
 def _answers(url: str, patience: float) -> bool:
-    request = urllib.request.Request(url, method="HEAD")
     try:
+        request = urllib.request.Request(url, method="HEAD")
         with urllib.request.urlopen(request, timeout=patience):
             return True
     except urllib.error.HTTPError as error:

@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,8 +41,8 @@ class Records(Tabled):
 
     def __init__(self, name: str, pictures: tf.Tensor, shape: Sequence[int | None], fit: Fit):
         self.name = name
-        self._pictures, self._shape, self._fit = pictures, shape, fit
         self.image_shape = tuple(fit(pictures[0], shape).shape)
+        self._pictures, self._decode = pictures, decoder(fit, shape, self.image_shape)
         self._white = white_of(self.images(np.arange(min(SAMPLE, len(self)))))
 
     def __len__(self) -> int:
@@ -50,12 +50,23 @@ class Records(Tabled):
 
     def render(self, indices: tf.Tensor) -> tf.Tensor:
         """Images as TensorFlow operations; see `Dataset.render`."""
-        images = tf.map_fn(
-            lambda picture: self._fit(picture, self._shape),
-            tf.gather(self._pictures, indices),
-            fn_output_signature=tf.TensorSpec(self.image_shape, tf.uint8),
-        )
+        images = self._decode(tf.gather(self._pictures, indices))
+        images = tf.ensure_shape(images, (indices.shape[0], *self.image_shape))
         return images if self._white is None else images * self._white
+
+
+def decoder(
+    fit: Fit, shape: Sequence[int | None], image_shape: Sequence[int]
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A graph that decodes many pictures of a shape; outside of graphs `map_fn` goes operation by operation."""
+
+    def decode(pictures: tf.Tensor) -> tf.Tensor:
+        signature = tf.TensorSpec(image_shape, tf.uint8)
+        return tf.map_fn(
+            lambda picture: fit(picture, shape), pictures, fn_output_signature=signature
+        )
+
+    return tf.function(decode).get_concrete_function(tf.TensorSpec([None], tf.string))
 
 
 def load_tfds(
@@ -99,7 +110,7 @@ def load_tfds(
     builder = _prepared(matched[1], data_dir)
     features = builder.info.features
     shape = _picture_shape(label, features)
-    size = size or SIZES.get(builder.name)
+    size = SIZES.get(builder.name) if size is None else size
     if size is None and None in shape[:2]:
         raise ValueError(
             f'The pictures of "{label}" differ in size: pass `size`, for instance size=64.'
@@ -110,16 +121,15 @@ def load_tfds(
     columns |= {key: tf.float32 for key in map(_key_of_value, labels) if key in features}
     records = _read(label, _part(label, builder, matched[2] or split), columns)
     data = Records(label, records.pop("image"), shape, fit)
-    if labels:
-        data.keep_factors(
-            np.stack([records[key] for key in labels], axis=1),
-            [_uniform(key) for key in labels],
-            _sizes(labels, records),
-        )
-        data.factor_values = tuple(
-            _values(feature, records, key, size)
-            for (key, feature), size in zip(labels.items(), data.factor_sizes, strict=True)
-        )
+    if not labels:
+        data.keep_factors(None, None)
+        return data
+    table = np.stack([records[key] for key in labels], axis=1)
+    data.keep_factors(table, [_uniform(key) for key in labels], _sizes(labels, records))
+    data.factor_values = tuple(
+        _values(feature, records, key, size)
+        for (key, feature), size in zip(labels.items(), data.factor_sizes, strict=True)
+    )
     return data
 
 
@@ -250,7 +260,7 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> Any:
         raise ValueError(f'"{PREFIX}{name}": {_line(error)}') from None
     if builder.is_prepared():
         return builder
-    urls = list(builder.url_infos)
+    urls = list(builder.url_infos or ())
     if urls and not some_server_answers(urls):
         servers = ", ".join(sorted({urlsplit(url).netloc for url in urls}))
         raise ValueError(
