@@ -764,7 +764,11 @@ def test_a_run_resumes_at_the_batch_where_it_stopped(tmp_path):
 
 
 def test_a_run_of_a_gan(tmp_path):
-    run = train_on_digits(tmp_path / "run", steps=2)
+    with pytest.warns(UserWarning, match="No code can be read"):
+        run = train_on_digits(tmp_path / "run", steps=2)
+    assert "No code can be read" in (run.folder / "card.md").read_text()
+    rates = [float(optimizer.learning_rate) for optimizer in run.model.optimizers]
+    assert rates == pytest.approx([2e-4, 2e-4])
     assert "kl" not in run.scores
     assert {"reconstruction", "active_units", "mig"} <= set(run.scores)
     assert (run.folder / "figures" / "traversals.png").exists()
@@ -787,3 +791,28 @@ def test_a_diverging_run_is_reported(tmp_path):
     with pytest.raises(training.Diverged, match=r"stopped at step \d+: .*learning rate"):
         train_on_digits(tmp_path / "run", steps=50, learning_rate=1e12)
     assert not (tmp_path / "run" / "model.keras").exists()
+
+
+HEALTHY = {"discriminator_loss": 0.6, "mutual_information": 1.0, "gradient_penalty": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "parts"),
+    [
+        ("InfoGAN", {}, []),
+        ("InfoWGANGP", {}, []),
+        ("InfoGAN", {"discriminator_loss": 1e-3}, ["without error"]),
+        ("InfoWGANGP", {"discriminator_loss": -20.0}, []),
+        ("InfoGAN", {"mutual_information": -1.7}, ["No code can be read"]),
+        (
+            "InfoWGANGP",
+            {"mutual_information": 0.0, "gradient_penalty": 2.0},
+            ["No code", "far from 1"],
+        ),
+    ],
+)
+def test_symptoms(name, changes, parts):
+    found = gan(name).symptoms({**HEALTHY, **changes})
+    assert len(found) == len(parts)
+    assert all(part in symptom for part, symptom in zip(parts, found, strict=True))
+    assert adversarial_autoencoder().symptoms({}) == []

@@ -7,6 +7,7 @@ import inspect
 import math
 import os
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def train(
     settings: dict[str, Any] | None = None,
     seed: int = 0,
     precision: str = "float32",
-    learning_rate: float = 5e-4,
+    learning_rate: float | None = None,
     out: str | os.PathLike | None = None,
     resume: bool = False,
     checkpoint_every: int = CHECKPOINT_EVERY,
@@ -90,12 +91,17 @@ def train(
             given is the model's `short_run`, else its default: FactorVAE's γ is 30 here.
         seed: of weights, sampling and the order of the images.
         precision: `"float32"`, or `"mixed_bfloat16"`, which is faster.
-        learning_rate: of the model's Adam; further optimizers keep the ratio to it that the papers give them. The
-            default suits short runs; papers take 1e-4 for 300,000 updates.
+        learning_rate: of the model's Adam; further optimizers keep the ratio to it that the papers give them.
+            Default: the model's `short_learning_rate`, mostly 5e-4, which suits short runs; papers take 1e-4 for
+            300,000 updates.
         out: the run's folder; default `runs/MODEL-DATA-seedSEED`.
         resume: whether to continue the run in `out`; a larger `steps` prolongs it.
         checkpoint_every: updates between checkpoints.
         show_progress: whether progress bars are shown.
+
+    Warns:
+        UserWarning: the training ails from something that is no NaN, such as a discriminator that has won; the card
+            says so as well.
 
     Raises:
         ValueError: an argument is wrong; `out` holds another run; the run to resume has another configuration, or a
@@ -109,6 +115,7 @@ def train(
         >>> list(run.scores)[:3]
         ['reconstruction', 'kl', 'elbo']
     """
+    cls = registry.get("models", model)
     config = runs.Config(
         model=model,
         data=str(data),
@@ -116,10 +123,10 @@ def train(
         batch_size=batch_size,
         latent_dim=latent_dim,
         likelihood=likelihood,
-        settings={**registry.get("models", model).short_run, **(settings or {})},
+        settings={**cls.short_run, **(settings or {})},
         seed=seed,
         precision=precision,
-        learning_rate=learning_rate,
+        learning_rate=cls.short_learning_rate if learning_rate is None else learning_rate,
     )
     _check(config)
     check_integer("checkpoint_every", checkpoint_every, least=1)
@@ -258,12 +265,15 @@ def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool)
     how = {"data": config.data, "samples": evaluation.SAMPLES, "seed": config.seed}
     report.write_scores(folder / "scores.json", scores, **how)
     history = runs.read_history(folder)
+    symptoms = model.symptoms(history[-1])
+    for symptom in symptoms:
+        warnings.warn(symptom, UserWarning, stacklevel=3)
     figures = report.pictures(model, data, config.data)
     figures["curves"] = _curves(history, config)
     for name, figure in figures.items():
         report.save_figure(figure, folder / "figures" / f"{name}.png")
     export.saved_model(model, folder / "saved_model" / "1", overwrite=True)
-    card = report.card(dataclasses.asdict(config), scores, history[-1])
+    card = report.card(dataclasses.asdict(config), scores, history[-1], symptoms)
     files.write_text(folder / "card.md", card)
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     return Run(folder, model, scores, written)

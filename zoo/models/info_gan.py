@@ -68,6 +68,7 @@ class InfoGAN(Adversarial):
     Reference: Chen et al., InfoGAN, 2016, equations 5-6 and appendix C; Kim & Mnih 2018, appendix G.
     """
 
+    short_learning_rate: ClassVar[float] = 1e-3
     has_elbo: ClassVar[bool] = False
     weighs_kl: ClassVar[bool] = False
 
@@ -176,6 +177,25 @@ class InfoGAN(Adversarial):
             *("loss", "generator_loss", "discriminator_loss", "mutual_information"),
             *("generator_gradient_norm", "discriminator_gradient_norm"),
         ]
+
+    def symptoms(self, values: dict[str, float]) -> list[str]:
+        """Whether the discriminator has won, and whether the codes say nothing."""
+        loss, information = values["discriminator_loss"], values["mutual_information"]
+        found = []
+        if self.discriminator_has_won(values):
+            found.append(
+                f"The discriminator tells generated from real images without error (discriminator_loss {loss:.2g}): "
+                "the generator no longer learns to make better ones."
+            )
+        if information <= 0:
+            found.append(
+                f"No code can be read from the generated images (mutual_information {information:.2g} nats)."
+            )
+        return found
+
+    def discriminator_has_won(self, values: dict[str, float]) -> bool:
+        """Whether its loss is below a hundredth of a guess's."""
+        return values["discriminator_loss"] < 0.01 * math.log(2)
 
     def generator_values(self, n, seed) -> dict[str, tf.Tensor]:
         """The loss of generator and encoder and its terms by name, each `(n,)`, on new codes."""

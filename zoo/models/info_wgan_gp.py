@@ -1,6 +1,6 @@
 """InfoGAN with a Wasserstein critic and a gradient penalty."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -40,6 +40,8 @@ class InfoWGANGP(InfoGAN):
     Disentangling by Factorising, 2018, appendix G.
     """
 
+    short_learning_rate: ClassVar[float] = 2e-4
+
     def __init__(
         self,
         image_shape,
@@ -55,6 +57,20 @@ class InfoWGANGP(InfoGAN):
     def tracked(self) -> list[str]:
         """Names of the quantities that `fit` reports; `evaluate` adds `reconstruction`."""
         return [*super().tracked(), "wasserstein", "gradient_penalty"]
+
+    def symptoms(self, values: dict[str, float]) -> list[str]:
+        """Whether the codes say nothing, and whether the critic is far from 1-Lipschitz."""
+        penalty = values["gradient_penalty"]
+        found = super().symptoms(values)
+        if penalty > 1:
+            found.append(
+                f"The critic's slopes are far from 1 (gradient_penalty {penalty:.2g}): `wasserstein` is no distance."
+            )
+        return found
+
+    def discriminator_has_won(self, values: dict[str, float]) -> bool:
+        """Never: a critic's loss has no bound, and its slope does not vanish."""
+        return False
 
     def generator_loss(self, fake: tf.Tensor) -> tf.Tensor:
         """-D for generated images, `(batch,)`."""

@@ -84,6 +84,8 @@ class VAE(keras.Model):
 
     # Arguments that suit the few thousand updates of `zoo.train` better than the papers', which suit 300,000.
     short_run: ClassVar[dict[str, Any]] = {}
+    # Learning rate of `optimizer` in such a run; the other optimizers keep their ratio to it.
+    short_learning_rate: ClassVar[float] = 5e-4
     # What `fit` learns from: "batches" of images, or "pairs" of them. A dataset's method of this name makes it.
     trains_on: ClassVar[str] = "batches"
     # Whether there is a KL divergence to the prior, and so an evidence lower bound, to report.
@@ -237,7 +239,7 @@ class VAE(keras.Model):
         return _latents.codes(latents, self.categories)
 
     def latent_range(self, span: float) -> tuple[float, float]:
-        """Values of a continuous latent up to `span` standard deviations of the prior from its mean, as far as it goes."""
+        """Least and largest value of a continuous latent within `span` standard deviations of the prior."""
         return -span, span
 
     def moved(self, latents: np.ndarray, latent: int, values: Sequence[float]) -> np.ndarray:
@@ -414,6 +416,14 @@ class VAE(keras.Model):
         """
         make = getattr(data, self.trains_on)
         return make(batch_size, seed=seed, start_step=start_step)
+
+    def symptoms(self, values: dict[str, float]) -> list[str]:
+        """What ails a training whose reported means are these, in sentences; finite values can be ill as well.
+
+        Args:
+            values: means by name, as in the last row of a run's history.
+        """
+        return []
 
     def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """What `train_step` gets, from batches of images: here the batches themselves."""
@@ -600,9 +610,7 @@ def share_of_mean(losses: tf.Tensor, optimizer: keras.Optimizer) -> tf.Tensor:
     return optimizer.scale_loss(tf.reduce_mean(losses) / replicas)
 
 
-def update(
-    optimizer: keras.Optimizer, loss, variables, tape: tf.GradientTape
-) -> list[tf.Tensor]:
+def update(optimizer: keras.Optimizer, loss, variables, tape: tf.GradientTape) -> list[tf.Tensor]:
     """One step of the optimizer down the gradient of the loss, which it returns."""
     gradients = tape.gradient(loss, variables)
     optimizer.apply(gradients, variables)
