@@ -90,6 +90,12 @@ def test_shapes_may_be_unknown():
     assert model().predict(images().numpy(), verbose=0).shape == (3, 10, 14, 2)
 
 
+def test_a_known_size_stays_known():
+    layer, _ = pair(filters=1)
+    traced = tf.function(layer).get_concrete_function(tf.TensorSpec((None, 5, 7, 6)))
+    assert traced.output_shapes == (None, 10, 14, 1)
+
+
 def test_keras_file(tmp_path):
     saved = model()
     saved.save(tmp_path / "model.keras")

@@ -1334,6 +1334,13 @@ def test_kernel_of_high_rank_on_large_images_is_refused():
         FilteredGaussian(kernel=CORNER)(tf.zeros((1, 64, 65, 1)))
 
 
+def test_filtered_gaussian_asks_for_the_size():
+    likelihood = FilteredGaussian()
+    step = tf.function(likelihood, input_signature=[tf.TensorSpec((None, None, None, 1))])
+    with pytest.raises(ValueError, match="Expected decoder outputs of known height and width"):
+        step(tf.zeros((1, 8, 8, 1)))
+
+
 @pytest.mark.parametrize(
     "text",
     [

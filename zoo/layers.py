@@ -58,7 +58,7 @@ def _doubled(inputs: tf.Tensor, kernel: tf.Tensor):
     outputs = tf.nn.conv2d(inputs, _phases(kernel), 1, [[0, 0], [1, 1], [1, 1], [0, 0]])
     outputs = tf.nn.depth_to_space(outputs, 2)[:, 1:-1, 1:-1]
     # For an empty batch TensorFlow forgets the padding: say the shape.
-    batch, height, width = tf.unstack(tf.shape(inputs)[:3])
+    batch, height, width = keras.ops.shape(inputs)[:3]  # numbers where they are known
     outputs = tf.reshape(outputs, (batch, 2 * height, 2 * width, kernel.shape[2]))
 
     def gradient(upstream):

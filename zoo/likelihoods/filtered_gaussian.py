@@ -145,6 +145,12 @@ class FilteredGaussian(LocationScale):
     def images_around(self, location: tf.Tensor, log_scale: tf.Tensor | None) -> ImageDistribution:
         """p(x|z) from `(batch, height, width, channels)` means and the log scale."""
         height, width = location.shape[-3:-1]
+        if None in (height, width):
+            raise ValueError(
+                "Expected decoder outputs of known height and width, on which the density's "
+                f"constant depends. Received: shape={tuple(location.shape)}. End the decoder with "
+                "a layer that says them, such as keras.layers.Reshape."
+            )
         blur = blur_form(self._kernel_rows, self.alpha, height, width)
         return ImageDistribution.of_images(_FilteredNormal(location, log_scale, blur))
 
