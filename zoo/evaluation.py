@@ -210,7 +210,7 @@ def evaluate_in_detail(
 ) -> Evaluation:
     """Scores of a model as by `evaluate`, with each metric's parameters and time."""
     data = datasets.load(data)
-    names = _metric_names(metrics, data)
+    names = metric_names(metrics, data)
     check_integer("jobs", jobs, least=1)
     start = time.perf_counter()
     table = encode(model, data, samples=samples, seed=seed, show_progress=show_progress)
@@ -348,7 +348,7 @@ def matching(model, data):
     return data
 
 
-def _metric_names(metrics: Iterable[str] | None, data) -> list[str]:
+def metric_names(metrics: Iterable[str] | None, data) -> list[str]:
     """The metrics to take; every name is looked up before any work is done."""
     if metrics is None:
         metrics = QUICK if data.factor_names else ()

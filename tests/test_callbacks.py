@@ -1,0 +1,110 @@
+"""Scores during training: when, of what, without a trace in the training, and across resumptions."""
+
+import json
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import plots
+from zoo.callbacks import ScoreDuringTraining
+
+SHAPE = (8, 8, 1)
+
+
+def made():
+    model = zoo.models.FactorVAE(
+        SHAPE, 3, likelihood="continuous_bernoulli", seed=0, discriminator_layers=1
+    )
+    model.compile()
+    return model
+
+
+def trained(callbacks, model=None, start=0, stop=7):
+    model = model or made()
+    stream = zoo.datasets.load("digits").batches(16, seed=1, start_step=start)
+    model.fit(stream, steps_per_epoch=stop - start, verbose=0, callbacks=callbacks)
+    return model
+
+
+def scores(**more):
+    return ScoreDuringTraining("digits", every=3, metrics=["mig"], samples=300, seed=2, **more)
+
+
+def test_scores_are_those_of_the_model_at_that_step():
+    callback = scores()
+    trained([callback])
+    assert callback.history["step"] == [3, 6]
+    for row, step in enumerate([3, 6]):
+        model = trained([], stop=step)
+        expected = zoo.evaluate(model, "digits", ["mig"], samples=300, seed=2)
+        found = {name: column[row] for name, column in callback.history.items() if name != "step"}
+        assert found == pytest.approx(expected, rel=1e-5)
+    assert list(callback.history)[:2] == ["step", "reconstruction"]
+
+
+def test_training_is_not_touched():
+    with_scores, without = trained([scores()]), trained([])
+    for a, b in zip(with_scores.variables, without.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_steps_go_on_over_epochs_and_fits():
+    callback = scores()
+    model = made()
+    images = zoo.datasets.load("digits").images(np.arange(32))
+    model.fit(images, batch_size=16, epochs=2, verbose=0, callbacks=[callback])
+    model.fit(images, batch_size=16, epochs=1, verbose=0, callbacks=[callback])
+    assert callback.history["step"] == [3, 6]
+
+
+def test_a_resumed_run_has_the_history_of_a_straight_one(tmp_path):
+    """Killed after step 8, it goes on from the checkpoint of step 4: what was scored after it is dropped."""
+    straight = scores()
+    trained([straight], stop=10)
+    file = tmp_path / "scores.json"
+    model = trained([scores(file=file)], stop=4)
+    model.save(tmp_path / "model.keras")
+    trained([scores(file=file)], model, start=4, stop=8)
+    assert json.loads(file.read_text())["step"] == [3, 6]
+    resumed = scores(file=file)
+    trained([resumed], zoo.load(tmp_path / "model.keras"), start=4, stop=10)
+    assert resumed.history == straight.history
+    assert json.loads(file.read_text()) == resumed.history
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_metrics_may_change_between_resumptions(tmp_path):
+    file = tmp_path / "scores.json"
+    model = trained([scores(file=file)], stop=4)
+    other = ScoreDuringTraining("digits", every=3, metrics=["modularity"], samples=300, file=file)
+    trained([other], model, start=4, stop=7)
+    assert other.history["mig"][1] is None
+    assert other.history["modularity"][0] is None
+    assert len({len(column) for column in other.history.values()}) == 1
+    assert plots.curves(other.history)
+
+
+def test_without_factors_there_is_the_bound():
+    callback = ScoreDuringTraining(
+        zoo.datasets.load("digits").images(np.arange(20)), every=1, samples=None
+    )
+    trained([callback], stop=2)
+    assert callback.history["step"] == [1, 2]
+    assert "elbo" in callback.history
+    assert "mig" not in callback.history
+
+
+def test_what_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="`every` must be an integer >= 1"):
+        ScoreDuringTraining("digits", every=0)
+    with pytest.raises(ValueError, match=r'Unknown metric "migg"'):
+        ScoreDuringTraining("digits", metrics=["migg"])
+    with pytest.raises(ValueError, match="Expected a dataset with factors"):
+        ScoreDuringTraining(np.zeros((4, 8, 8, 1), "float32"), metrics=["mig"])
+    with pytest.raises(ValueError, match=r"images of shape \(8, 8, 1\)"):
+        trained([ScoreDuringTraining("shapes2d", metrics=["mig"])])
+    for content in ("{", "[]", '{"mig": [1]}', '{"step": [1], "mig": []}'):
+        (tmp_path / "other.json").write_text(content)
+        with pytest.raises(ValueError, match="Expected `file` to hold a history of scores"):
+            scores(file=tmp_path / "other.json")

@@ -1,0 +1,169 @@
+"""Comparison of runs: coefficients as SciPy's, by hand, with gaps; and tables read from folders."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from zoo import comparison, plots, runs
+from zoo.comparison import agreement, read_runs
+
+
+@pytest.fixture(scope="module")
+def table():
+    generator = np.random.default_rng(0)
+    quality = generator.normal(size=40)
+    columns = {"mig": 0.5, "dci": 1.0, "sap": 3.0}
+    return {name: quality + spread * generator.normal(size=40) for name, spread in columns.items()}
+
+
+def test_coefficients_are_scipys(table):
+    found = agreement(table)
+    assert found.names == ["mig", "dci", "sap"]
+    assert (found.runs == 40).all()
+    functions = {
+        "Pearson": stats.pearsonr,
+        "Kendall": stats.kendalltau,
+        "Spearman": stats.spearmanr,
+    }
+    assert list(found.coefficients) == list(found.p_values) == list(functions)
+    for name, function in functions.items():
+        for i, a in enumerate(table.values()):
+            for j, b in enumerate(table.values()):
+                coefficient, p_value = function(a, b)
+                assert found.coefficients[name][i, j] == pytest.approx(coefficient, abs=1e-12)
+                assert found.p_values[name][i, j] == pytest.approx(p_value, abs=1e-12)
+
+
+def test_by_hand():
+    """Of the six pairs of 1 2 3 4 against 1 3 2 4 one is turned round."""
+    found = agreement({"a": [1, 2, 3, 4], "b": [1, 3, 2, 4]})
+    assert found.coefficients["Pearson"][0, 1] == pytest.approx(0.8)
+    assert found.coefficients["Spearman"][0, 1] == pytest.approx(0.8)
+    assert found.coefficients["Kendall"][0, 1] == pytest.approx((5 - 1) / 6)
+    # Of the 24 orders, 4 have at most one pair turned round, and 4 at least five.
+    assert found.p_values["Kendall"][0, 1] == pytest.approx(8 / 24)
+    np.testing.assert_allclose(np.diag(found.coefficients["Kendall"]), 1)
+
+
+def test_ranks_see_order_alone(table):
+    bent = {**table, "mig": np.exp(5 * table["mig"])}
+    for name in ("Kendall", "Spearman"):
+        np.testing.assert_allclose(
+            agreement(bent).coefficients[name], agreement(table).coefficients[name]
+        )
+    assert (
+        agreement(bent).coefficients["Pearson"][0, 1]
+        < agreement(table).coefficients["Pearson"][0, 1]
+    )
+
+
+def test_runs_without_a_metric_are_left_out_of_its_pairs(table):
+    gaps = {name: list(column) for name, column in table.items()}
+    gaps["mig"][3], gaps["mig"][7] = None, math.nan
+    found = agreement(gaps)
+    np.testing.assert_array_equal(found.runs, [[38, 38, 38], [38, 40, 40], [38, 40, 40]])
+    keep = np.delete(np.arange(40), [3, 7])
+    expected = stats.kendalltau(table["mig"][keep], table["sap"][keep])[0]
+    assert found.coefficients["Kendall"][0, 2] == pytest.approx(expected)
+    whole = agreement(table)
+    assert found.coefficients["Pearson"][1, 2] == whole.coefficients["Pearson"][1, 2]
+
+
+def test_what_does_not_vary_has_no_coefficient(table):
+    found = agreement({**table, "still": [0.5] * 40, "rare": [0.1, 0.2, *[None] * 38]})
+    for matrix in (*found.coefficients.values(), *found.p_values.values()):
+        assert np.isnan(matrix[3:]).all()
+        assert np.isnan(matrix[:, 3:]).all()
+        assert np.isfinite(matrix[:3, :3]).all()
+    assert plots.agreement(found.coefficients, names=found.names, p_values=found.p_values)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ({"a": [1, 2, 3]}, "at least two columns"),
+        ({"a": [1, 2], "b": [1, 2]}, "at least 3 runs. Received: {'a': 2, 'b': 2}"),
+        ({"a": [1, 2, 3], "b": [1, 2]}, "one length"),
+        ({"a": [1, 2, 3], "b": ["x", 2, 3]}, "numbers in column 'b'"),
+    ],
+)
+def test_bad_tables(scores, message):
+    with pytest.raises(ValueError, match=message):
+        agreement(scores)
+
+
+# Folders
+
+
+def write_run(folder, beta, scores):
+    config = runs.Config(
+        model="beta_vae",
+        data="digits",
+        steps=5,
+        batch_size=8,
+        latent_dim=3,
+        likelihood="bernoulli",
+        settings={} if beta is None else {"beta": beta},
+        seed=0,
+        precision="float32",
+        learning_rate=1e-3,
+    )
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(dataclasses.asdict(config)))
+    if scores is not None:
+        (folder / "scores.json").write_text(json.dumps({"scores": scores, "how": {}}))
+    return folder
+
+
+def test_runs_make_a_table(tmp_path):
+    folders = [
+        write_run(tmp_path / "a", 1, {"mig": 0.1, "reconstruction": 20.0}),
+        write_run(tmp_path / "b", 4, {"mig": 0.3, "reconstruction": 30.0, "dci": 0.5}),
+        write_run(tmp_path / "c", None, {"reconstruction": 25.0}),
+    ]
+    table = read_runs(folders)
+    assert table["folder"] == [str(folder) for folder in folders]
+    assert table["model"] == ["beta_vae"] * 3
+    assert table["beta"] == [1, 4, None]
+    assert table["mig"] == [0.1, 0.3, None]
+    assert table["dci"] == [None, 0.5, None]
+    assert table["reconstruction"] == [20, 30, 25]
+    assert "settings" not in table
+    figure = plots.trade_off(table["reconstruction"][:2], table["mig"][:2], table["beta"][:2])
+    assert len(figure.axes[0].collections) == 2
+
+
+def test_runs_of_zoo_train_can_be_read(tmp_path):
+    import zoo
+
+    run = zoo.train(
+        "vae",
+        "digits",
+        steps=2,
+        likelihood="continuous_bernoulli",
+        out=tmp_path / "run",
+        show_progress=False,
+    )
+    table = read_runs([run.folder])
+    assert table["steps"] == [2]
+    assert {name: table[name][0] for name in run.scores} == run.scores
+
+
+def test_folders_without_runs_or_scores(tmp_path):
+    with pytest.raises(ValueError, match=r"without config\.json"):
+        read_runs([tmp_path])
+    folder = write_run(tmp_path / "a", 1, None)
+    with pytest.raises(ValueError, match=r"Expected a scored run.*without scores\.json. Score it"):
+        read_runs([folder])
+    (folder / "scores.json").write_text("{")
+    with pytest.raises(ValueError, match=r"scores\.json is damaged"):
+        read_runs([folder])
+    twice = write_run(tmp_path / "b", 1, {"seed": 3.0})
+    with pytest.raises(ValueError, match="seed names a setting and a score"):
+        read_runs([twice])
+    assert read_runs([]) == {}
+    assert comparison.LEAST_RUNS == 3

@@ -1,0 +1,103 @@
+"""Keras callbacks for training with `fit`."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import keras
+
+from zoo import datasets, evaluation, files
+from zoo.checks import check_integer
+
+
+class ScoreDuringTraining(keras.callbacks.Callback):
+    """Scores the model every so many updates: score against step.
+
+    Training itself does not change, not by a bit: scores have random draws of their own. Steps are counted by the
+    model's optimizer, over any number of calls of `fit` and any resumption. With a `file`, the history outlives the
+    process: a run that goes on from an older checkpoint drops what was scored after it, and scores again.
+
+    Args:
+        data: what is scored: anything that `zoo.datasets.load` takes.
+        every: updates from score to score.
+        metrics: as for `zoo.evaluate`.
+        samples: as for `zoo.evaluate`.
+        seed: as for `zoo.evaluate`: the same images are scored each time.
+        file: a JSON file that the history is kept in.
+
+    Attributes:
+        history: columns by name, `"step"` first, an entry for each time; draw it with `zoo.plots.curves`.
+
+    Raises:
+        ValueError: an argument is not as described, or `file` holds something else.
+
+    Example:
+        >>> import zoo
+        >>> data = zoo.datasets.load("digits")
+        >>> model = zoo.models.VAE(data.image_shape, likelihood="continuous_bernoulli", seed=0)
+        >>> model.compile()
+        >>> scores = ScoreDuringTraining(data, every=2, metrics=["mig"], samples=200)
+        >>> history = model.fit(data.batches(8), steps_per_epoch=5, verbose=0, callbacks=[scores])
+        >>> scores.history["step"], len(scores.history["mig"])
+        ([2, 4], 2)
+        >>> figure = zoo.plots.curves(scores.history)
+    """
+
+    def __init__(
+        self,
+        data,
+        *,
+        every: int = 1000,
+        metrics: Iterable[str] | None = None,
+        samples: int | None = evaluation.SAMPLES,
+        seed: int = 0,
+        file: str | os.PathLike | None = None,
+    ):
+        super().__init__()
+        self.data = datasets.load(data)
+        self.every = check_integer("every", every, least=1)
+        self.metrics = evaluation.metric_names(metrics, self.data)
+        self.samples = samples
+        self.seed = seed
+        self.file = None if file is None else Path(file)
+        self.history = _read(self.file) if self.file and self.file.exists() else {"step": []}
+
+    def on_train_begin(self, logs=None) -> None:
+        """Drops what was scored after the step that training goes on from."""
+        evaluation.matching(self.model, self.data)
+        kept = [number for number, step in enumerate(self.history["step"]) if step <= self._step()]
+        self.history = {name: [column[k] for k in kept] for name, column in self.history.items()}
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        """Scores the model, if it is time to."""
+        step = self._step()
+        if step % self.every or step in self.history["step"]:
+            return
+        scores = evaluation.evaluate(
+            self.model, self.data, self.metrics, samples=self.samples, seed=self.seed
+        )
+        rows = len(self.history["step"])
+        for name, value in {"step": step, **scores}.items():
+            # A score that a file from before lacks has no entries for those steps.
+            self.history.setdefault(name, [None] * rows).append(value)
+        for column in self.history.values():
+            column.extend([None] * (rows + 1 - len(column)))
+        if self.file:
+            files.write_text(self.file, json.dumps(self.history, indent=2) + "\n")
+
+    def _step(self) -> int:
+        return int(self.model.optimizer.iterations)
+
+
+def _read(file: Path) -> dict[str, list]:
+    """A history that was kept."""
+    try:
+        history = json.loads(file.read_text(encoding="utf-8"))
+        lengths = {len(column) for column in history.values()}
+        if "step" in history and len(lengths) == 1:
+            return history
+        found = "columns without steps or of different lengths"
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        found = str(error)
+    raise ValueError(f"Expected `file` to hold a history of scores. Received: {file}: {found}.")

@@ -1,0 +1,128 @@
+"""Many runs side by side: a table of their settings and scores, and how far their metrics agree."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from zoo import runs
+
+CORRELATIONS = {"Pearson": stats.pearsonr, "Kendall": stats.kendalltau, "Spearman": stats.spearmanr}
+LEAST_RUNS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """Correlations between metrics over runs; `zoo.plots.agreement` draws them.
+
+    Attributes:
+        names: of the metrics.
+        coefficients: by `"Pearson"`, `"Kendall"` (tau-b) and `"Spearman"`, `(metrics, metrics)`; NaN where a metric
+            does not vary, or fewer than three runs have both.
+        p_values: of the same names and shape: how probable so large a coefficient is, of either sign, where the two
+            are independent; NaN with the coefficient. They are not corrected for how many pairs there are.
+        runs: how many runs have both metrics, `(metrics, metrics)`.
+    """
+
+    names: list[str]
+    coefficients: dict[str, np.ndarray]
+    p_values: dict[str, np.ndarray]
+    runs: np.ndarray
+
+
+def agreement(scores: Mapping[str, Sequence[float | None]]) -> Agreement:
+    """Do metrics rank runs alike? Pearson's, Kendall's and Spearman's correlation of each two, with p-values.
+
+    Args:
+        scores: a column for each metric, an entry for each run; None or NaN where a run lacks the metric. Such as a
+            part of what `read_runs` gives.
+
+    Raises:
+        ValueError: columns differ in length, hold no numbers, or there are fewer than two columns or three runs.
+
+    Example:
+        >>> found = agreement({"mig": [0.1, 0.2, 0.3, 0.4], "dci": [0.2, 0.3, 0.5, 0.4]})
+        >>> {name: round(float(matrix[0, 1]), 2) for name, matrix in found.coefficients.items()}
+        {'Pearson': 0.8, 'Kendall': 0.67, 'Spearman': 0.8}
+
+    Reference: Kim & Mnih, Disentangling by Factorising, 2018, appendix; Locatello et al., Challenging Common
+        Assumptions, 2019, figure 2.
+    """
+    table = _checked(scores)
+    known = np.isfinite(table)
+    shape = (len(table), len(table))
+    coefficients, p_values = ({name: np.full(shape, np.nan) for name in CORRELATIONS} for _ in "cp")
+    for a, b in np.ndindex(shape):
+        both = known[a] & known[b]
+        x, y = table[a, both], table[b, both]
+        if len(x) < LEAST_RUNS or np.ptp(x) == 0 or np.ptp(y) == 0:
+            continue
+        for name, correlation in CORRELATIONS.items():
+            coefficients[name][a, b], p_values[name][a, b] = correlation(x, y)
+    common = known.astype(int) @ known.T.astype(int)
+    return Agreement(list(scores), coefficients, p_values, common)
+
+
+def read_runs(folders: Iterable[str | os.PathLike]) -> dict[str, list]:
+    """A table of runs: what each was trained with, and what it scores.
+
+    Args:
+        folders: run folders that `zoo.train` wrote.
+
+    Returns:
+        Columns by name, an entry for each folder: `folder`, the fields of `config.json` with the model's settings
+        among them, then the scores of `scores.json`. None where a run lacks an entry.
+
+    Raises:
+        ValueError: a folder holds no run, or no scores; or a setting and a score have one name.
+
+    Example:
+        Whether the metrics agree, and what a larger β costs:
+
+            table = zoo.comparison.read_runs(Path("runs").glob("beta_vae-*"))
+            found = zoo.comparison.agreement({name: table[name] for name in ("mig", "factor_vae_score")})
+            zoo.plots.agreement(found.coefficients, names=found.names, p_values=found.p_values)
+            zoo.plots.trade_off(table["reconstruction"], table["mig"], table["beta"], y_label="MIG", group_label="β")
+    """
+    rows = [_read(Path(folder)) for folder in folders]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _read(folder: Path) -> dict:
+    config = dataclasses.asdict(runs.load_config(folder))
+    settings = config.pop("settings")
+    file = folder / "scores.json"
+    try:
+        scores = json.loads(file.read_text(encoding="utf-8"))["scores"]
+    except FileNotFoundError:
+        raise ValueError(
+            f"Expected a scored run. Received: {folder}, without scores.json. Score it: zoo evaluate {folder} "
+            f"--out {file}"
+        ) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} is damaged or of another version: {error!r}") from None
+    twice = sorted((config.keys() | settings.keys()) & scores.keys())
+    if twice:
+        raise ValueError(f"{folder}: {', '.join(twice)} names a setting and a score.")
+    return {"folder": str(folder), **config, **settings, **scores}
+
+
+def _checked(scores: Mapping[str, Sequence[float | None]]) -> np.ndarray:
+    """Scores as `(metrics, runs)`, NaN where there is none."""
+    columns = []
+    for name, column in scores.items():
+        try:
+            columns.append(np.array(list(column), dtype=np.float64))
+        except (TypeError, ValueError):
+            raise ValueError(f"Expected numbers in column {name!r}. Received: {column}") from None
+    lengths = {name: len(column) for name, column in zip(scores, columns, strict=True)}
+    if len(columns) < 2 or len(set(lengths.values())) > 1 or len(columns[0]) < LEAST_RUNS:
+        raise ValueError(
+            f"Expected at least two columns of one length, with at least {LEAST_RUNS} runs. Received: {lengths}."
+        )
+    return np.stack(columns)
