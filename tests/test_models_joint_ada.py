@@ -604,22 +604,26 @@ def test_ada_gvae_in_bfloat16(binary_digits):
     assert np.isfinite(model.fit(pairs, verbose=0).history["loss"]).all()
 
 
-# Runs.
+# Runs. A metric may warn that 64 images are few.
+
+few_images = pytest.mark.filterwarnings("ignore:Factor:UserWarning")
 
 
 @pytest.fixture
 def small_grid(tmp_path):
-    """A file of 12 images: a whole grid of two factors."""
-    factors = np.indices((3, 4)).reshape(2, -1).T
-    images = np.zeros((12, *SHAPE), "uint8")
-    for image, (row, column) in zip(images, factors, strict=True):
-        image[2 * row : 2 * row + 2, 2 * column : 2 * column + 2] = 255
+    """A file of 64 images: a whole grid of three factors."""
+    factors = np.indices((4, 4, 4)).reshape(3, -1).T
+    images = np.zeros((64, *SHAPE), "uint8")
+    for image, (row, column, size) in zip(images, factors, strict=True):
+        image[row : row + size + 1, column : column + size + 1] = 255
     file = tmp_path / "grid.npz"
     np.savez(file, images=images, factors=factors)
     return str(file)
 
 
-def test_a_run_on_pairs_resumes_to_the_bit(small_grid, tmp_path):
+def test_a_run_on_pairs_resumes_to_the_bit(small_grid, tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo.training, "_finish", lambda model, *_: model)  # no scores, no figures
+
     def run(steps, name, **arguments):
         settings = {"k": (1, 2), "averaging": "ml"}
         common = {"latent_dim": 3, "batch_size": 4, "settings": settings, "show_progress": False}
@@ -629,9 +633,9 @@ def test_a_run_on_pairs_resumes_to_the_bit(small_grid, tmp_path):
     straight = run(4, "straight")
     run(2, "stopped")
     resumed = run(4, "stopped", resume=True)
-    assert same(values_of(straight.model), values_of(resumed.model))
-    assert straight.model.k == [1, 2]
-    assert "factor_vae_score" in straight.scores
+    assert same(values_of(straight), values_of(resumed))
+    assert straight.k == resumed.k == (1, 2)
+    assert int(resumed.optimizer.iterations) == 4
 
 
 def test_a_run_on_data_without_pairs_says_so_and_writes_nothing(tmp_path):
@@ -640,6 +644,7 @@ def test_a_run_on_data_without_pairs_says_so_and_writes_nothing(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@few_images
 def test_a_run_of_joint_vae_is_scored_and_drawn(small_grid, tmp_path):
     run = zoo.train(
         "joint_vae",

@@ -75,7 +75,7 @@ class AdaGVAE(BetaVAE):
         if averaging not in AVERAGES:
             raise ValueError(registry.unknown("averaging", averaging, AVERAGES))
         self.averaging = averaging
-        self.k = k
+        self.k = tuple(k) if isinstance(k, list) else k  # JSON keeps a tuple as a list.
 
     def stream(
         self, data, batch_size: int, *, seed: int = 0, start_step: int = 0
