@@ -175,6 +175,51 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
+def peak():
+    """Bytes of memory this process had at most since `reset_peak`."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
+def reset_peak():
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+@pytest.mark.parametrize("suffix", ["npz", "npy"])
+def test_a_million_accesses_in_random_order(tmp_path, suffix):
+    """Each image holds its index in four bytes."""
+    n = 300_000
+    images = np.arange(n, dtype="<u4").view("uint8").reshape(n, 2, 2)
+    if suffix == "npz":
+        np.savez(tmp_path / "numbered.npz", images=images)
+    else:
+        np.save(tmp_path / "numbered.npy", images)
+    data = load(tmp_path / f"numbered.{suffix}")
+    order = np.random.default_rng(0).integers(n, size=1_000_000)
+    data.images(order[:1000])
+    reset_peak()
+    before = resident()
+    found = data.images(order)
+    assert peak() - before < found.nbytes + 50 * 2**20
+    np.testing.assert_array_equal(found.reshape(-1, 4).copy().view("<u4").ravel(), order)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["shapes2d", "xysquares", "shapes3d"])
+def test_a_million_accesses_to_rendered_images(name):
+    """In parts, for a million images at once are 16 to 49 GB; each part against one image on its own."""
+    data = load(name)
+    order = np.random.default_rng(0).integers(len(data), size=1_000_000)
+    data.images(order[:5000])
+    reset_peak()
+    before = resident()
+    for part in np.split(order, 200):
+        images = data.images(part)
+        np.testing.assert_array_equal(images[17], data.images(part[17:18])[0])
+        np.testing.assert_array_equal(data.index(data.factors(part)), part)
+    assert peak() - before < images.nbytes + 200 * 2**20
+
+
 def test_arrays_in_python_are_copied():
     images = _containers.aligned_empty((3, 2, 2, 1), np.dtype("uint8"))
     images[:] = 7

@@ -224,22 +224,38 @@ def _read(label: str, part: Any, columns: dict[str, tf.DType]) -> dict[str, Any]
     """The encoded pictures of a split, a string tensor, and some of its columns, arrays, all by key."""
     columns = {"image": tf.string, **columns}
     parsing = {key: tf.io.FixedLenFeature((), dtype) for key, dtype in columns.items()}
-    pieces = []
+    files = part.file_instructions
     with tf.device("CPU:0"):
-        for file in part.file_instructions:
-            lines = tf.data.TFRecordDataset(os.fspath(file.filename), buffer_size=2**23)
-            lines = lines.skip(file.skip).take(file.take).batch(READ)
-            records = lines.map(
-                lambda batch: tf.io.parse_example(batch, parsing), num_parallel_calls=2
-            )
-            try:
-                pieces.extend(records.prefetch(2).with_options(pipeline_options()))
-            except tf.errors.OpError as error:
-                raise ValueError(
-                    f'Cannot read {file.filename} of "{label}": {_line(error)} Prepare it again.'
-                ) from None
+        names = [os.fspath(file.filename) for file in files]
+        bounds = np.array([(file.skip, file.take) for file in files], np.int64)
+        slices = tf.data.Dataset.from_tensor_slices((names, *bounds.T))
+        lines = slices.flat_map(_lines)
+        records = lines.batch(READ).map(
+            lambda batch: tf.io.parse_example(batch, parsing), num_parallel_calls=2
+        )
+        try:
+            pieces = list(records.prefetch(2).with_options(pipeline_options()))
+        except tf.errors.OpError as error:
+            raise ValueError(
+                f'Cannot read {_broken(files)} of "{label}": {_line(error)} Prepare it again.'
+            ) from None
         read = {key: tf.concat([piece.pop(key) for piece in pieces], axis=0) for key in parsing}
     return {key: tensor if key == "image" else tensor.numpy() for key, tensor in read.items()}
+
+
+def _lines(file: Any, skip: Any, take: Any) -> tf.data.Dataset:
+    """Some of the records of a file, as they are stored."""
+    return tf.data.TFRecordDataset(file, buffer_size=2**23).skip(skip).take(take)
+
+
+def _broken(files: Sequence[Any]) -> str:
+    """The first of these files that cannot be read to its end."""
+    for file in files:
+        try:
+            _lines(os.fspath(file.filename), file.skip, file.take).reduce(0, lambda count, _: count)
+        except tf.errors.OpError:
+            return os.fspath(file.filename)
+    return "the records"
 
 
 def _prepared(name: str, data_dir: str | os.PathLike | None) -> Any:
