@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from zoo import registry
 from zoo.cli import main
@@ -94,6 +95,37 @@ def test_evaluate_traverse_and_export_take_a_run_or_a_file(run, tmp_path, monkey
 def test_list_shows_every_member(room):
     listed = zoo("list", room).output
     assert [line.split()[0] for line in listed.splitlines()] == registry.names(room)
+
+
+def test_list_datasets_shows_size_shape_factors_and_source():
+    lines = dict(line.split(None, 1) for line in zoo("list", "datasets").output.splitlines())
+    assert lines["digits"] == "1,797 images 8×8×1 float32; digit 10; Alpaydin & Kaynak 1998"
+    assert lines["shapes2d"].startswith("737,280 images 64×64×1 float32; shape 3, scale 6, ")
+    assert all(line[-4:].isdigit() for line in lines.values()), "a source has no year"
+
+
+def test_show_draws_a_dataset(tmp_path):
+    out = tmp_path / "sheets" / "xy.png"
+    result = zoo("show", "noisy(xysinglesquare(spacing=2))", "--columns", "3", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert str(out) in result.output
+    with Image.open(out) as sheet:
+        assert sheet.width > 3 * 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["shape2d"], 'Did you mean "shapes2d"?'),
+        (["digits", "--columns", "1"], "`columns` must be an integer >= 2. Received: columns=1"),
+        (["digits", "--seed", "-1"], "`seed` must be an integer >= 0"),
+    ],
+)
+def test_show_explains_what_it_cannot_draw(arguments, message, tmp_path):
+    result = zoo("show", *arguments, "--out", tmp_path / "sheet.png")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def images_file(folder, images):

@@ -20,7 +20,8 @@ FORMATS = ("saved_model", "litert", "onnx")
 TRAIN_EPILOG = f"""
 Models: {", ".join(registry.names("models"))}.
 
-Datasets: {", ".join(registry.names("datasets"))}, or an .npz file with images.
+Datasets: {", ".join(registry.names("datasets"))}; an .npz, .npy, .h5 or IDX file of
+images, a folder of pictures, or tfds:NAME for a set of TensorFlow Datasets.
 
 Likelihoods: {", ".join(registry.names("likelihoods"))}.
 
@@ -31,6 +32,7 @@ factor_vae --set gamma=40 where a short run takes 30.
 Examples:
   zoo train factor_vae --data shapes2d
   zoo train beta_vae --data "xysquares(spacing=1)" --set "beta=linear(4, 1000)"
+  zoo train vae --data "read('faces', size=64)" --likelihood continuous_bernoulli
   zoo train vae --data digits --likelihood "gaussian(scale='learned')"
 """
 
@@ -72,7 +74,7 @@ def main() -> None:
 
 @main.command("train", epilog=TRAIN_EPILOG)
 @click.argument("model")
-@click.option("--data", metavar="NAME", required=True, help="Dataset, or a path to an .npz file.")
+@click.option("--data", metavar="NAME", required=True, help="Dataset, or a path to images.")
 @click.option("--steps", default=3000, show_default=True, help="Updates.")
 @click.option("--batch-size", default=64, show_default=True, help="Images for each update.")
 @click.option("--latent-dim", default=10, show_default=True, help="Number of latents.")

@@ -10,6 +10,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -135,6 +136,20 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f' Did you mean "{near[0]}"?' if near else ""
     return f'Unknown {kind} "{name}".{hint} Known: {", ".join(known)}.'
+
+
+def source(member: Any) -> str:
+    """Authors and year of the first reference of a member's docstring; nothing where it has none.
+
+    Example:
+        >>> from zoo import datasets
+        >>> source(datasets.Shapes2D)
+        'Matthey, Higgins, Hassabis & Lerchner 2017'
+    """
+    reference = " ".join((member.__doc__ or "").partition("Reference:")[2].split())
+    authors = reference.partition('"')[0].rstrip(", ")
+    year = re.search(r"\b(19|20)\d\d\b", reference)
+    return f"{authors} {year[0]}" if authors and year else ""
 
 
 def summary(member: Any) -> str:

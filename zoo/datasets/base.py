@@ -274,11 +274,16 @@ class Dataset(abc.ABC):
                 )
         return factors
 
-    def __repr__(self) -> str:
+    @property
+    def facts(self) -> str:
+        """Number, shape and dtype of the images, names and sizes of the factors, in a line."""
         sizes = zip(self.factor_names, self.factor_sizes, strict=True)
         factors = ", ".join(f"{name} {size}" for name, size in sizes) or "no factors"
         shape = "×".join(map(str, self.image_shape))
-        return f"<{self.name}: {len(self):,} images {shape} {self.image_dtype}; {factors}>"
+        return f"{len(self):,} images {shape} {self.image_dtype}; {factors}"
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.facts}>"
 
 
 class GridDataset(Dataset):

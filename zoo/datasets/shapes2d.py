@@ -54,10 +54,6 @@ class Shapes2D(GridDataset):
     )
     image_shape = (SIDE, SIDE, 1)
 
-    def __init__(self):
-        with tf.device("CPU:0"):
-            self._edges = tf.constant(sprite_edges())
-
     def draw(self, factors: tf.Tensor) -> tf.Tensor:
         """Images of the given factors, shape `(n, 64, 64, 1)`; see `GridDataset.draw`."""
         shape, scale, orientation, x, y = tf.unstack(factors, axis=1)
@@ -68,6 +64,12 @@ class Shapes2D(GridDataset):
         first, first_end, second, second_end = tf.unstack(edges, axis=-1)
         inside = (first <= point) & (point < first_end) | (second <= point) & (point < second_end)
         return tf.cast(inside, tf.float32)[..., None]
+
+    @functools.cached_property
+    def _edges(self) -> tf.Tensor:
+        # Made when first drawn, and outside of the graph that draws, so that all graphs refer to one tensor.
+        with tf.init_scope(), tf.device("CPU:0"):
+            return tf.constant(sprite_edges())
 
 
 def pixel_points(position: tf.Tensor) -> tf.Tensor:
