@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "log_likelihood": {"datasets", "evaluation", "information"},
     "perceived_distance": {"datasets", "evaluation", "information", "likelihoods", "metrics"},
     "comparison": {"runs"},
-    "callbacks": {"evaluation"},
+    "callbacks": {"datasets", "evaluation"},
     "plots": set(),
     "tfds": set(),
     "export": set(),

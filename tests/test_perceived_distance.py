@@ -48,6 +48,22 @@ def test_published_correlations_of_xysquares(spacing):
     np.testing.assert_allclose(found["y_R"].matrices()["data"], expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["gaussian(scale=0.3", "laplace(scale=0.3"])
+def test_losses_pixel_by_pixel_see_xysquares_alike(loss):
+    """Squares that do not overlap are equally far apart, also where float32 rounds a loss of thousands of nats."""
+    found = perceived_distances("xysquares", distance=loss + ", activation='linear')", traversals=2)
+    pearson, spearman = found["x_G"].correlations()["ground_truth", "data"]
+    assert round(pearson, 2) == PEARSON[0]
+    assert round(spearman, 2) == SPEARMAN[0]
+
+
+def test_a_blurred_loss_sees_the_order_of_xysquares():
+    found = perceived_distances(
+        "xysquares", distance="filtered_gaussian(activation='linear')", traversals=2
+    )
+    assert min(found["y_R"].correlations()["ground_truth", "data"]) > 0.95
+
+
 def test_published_distances_of_shapes2d():
     found = perceived_distances("shapes2d", traversals=24, seed=1)
     for name, published in SHAPES2D.items():

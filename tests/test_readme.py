@@ -21,3 +21,23 @@ def test_readme_python_runs(tmp_path, monkeypatch):
     code = README.split("```python\n")[1].split("```")[0]
     exec(code.replace("steps_per_epoch=3000", "steps_per_epoch=2, verbose=0"), {})
     assert (tmp_path / "saved_model" / "1" / "saved_model.pb").exists()
+
+
+def test_readme_measurements_run(tmp_path, monkeypatch):
+    import zoo
+
+    monkeypatch.chdir(tmp_path)
+    data = zoo.datasets.load("digits")
+    model = zoo.models.VAE(data.image_shape, likelihood="continuous_bernoulli", seed=0)
+    model.compile()
+    code = README.split("## Measure\n")[1].split("```python\n")[1].split("```")[0]
+    for old, new in (
+        ("draws=5000", "draws=50"),
+        ("every=500", "every=1"),
+        ("=1000", "=2, verbose=0"),
+    ):
+        assert old in code
+        code = code.replace(old, new)
+    exec(code, {"zoo": zoo, "data": data, "model": model})
+    names = {"information.png", "distances.png", "scores.png", "scores.json"}
+    assert {path.name for path in tmp_path.iterdir()} == names

@@ -71,7 +71,7 @@ def kl_parts(
         model: a model of the zoo with Gaussian q(z|x) and p(z).
         data: anything that `zoo.datasets.load` takes.
         samples: N, how many images; None for all. Time grows with `samples` times `draws`: 10,000 times 1,000
-            with ten latents take a second or two.
+            with ten latents take about a second.
         draws: at how many points of q(z), each from another image, the densities are taken; None for N.
         batch_size: images encoded at a time.
         seed: of all draws; the same seed gives the same numbers.
