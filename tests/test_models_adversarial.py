@@ -693,6 +693,19 @@ def test_samples_draw_the_noise():
     assert not np.allclose(images, model.sample(3, seed=1)[0])
 
 
+def test_each_image_is_generated_and_judged_by_itself():
+    """Batch normalisation is the generator's, in training; the discriminator has none."""
+    model = gan()
+    codes = model.sample(5, seed=0)[1]
+    images = model.decode(codes).mean().numpy()
+    np.testing.assert_allclose(model.decode(codes[:1]).mean(), images[:1], rtol=1e-5, atol=1e-6)
+    in_training = model.decode(codes, training=True).mean().numpy()
+    assert not np.allclose(in_training, images, atol=1e-3)
+    scores = model.discriminator(images, training=True)
+    alone = model.discriminator(images[:1], training=True)
+    np.testing.assert_allclose(alone, scores[:1], rtol=1e-5, atol=1e-6)
+
+
 def test_without_noise_an_image_follows_from_its_code():
     model = gan(noise_dim=0)
     images, codes = model.sample(3, seed=0)

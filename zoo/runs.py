@@ -139,8 +139,6 @@ def restore(folder: Path, config: Config) -> keras.Model | None:
         ValueError: the run has another configuration, or its last checkpoint is damaged.
     """
     before = load_config(folder)
-    # As a file gives it back, where tuples are lists.
-    config = Config(**json.loads(json.dumps(dataclasses.asdict(config))))
     for field in dataclasses.fields(Config):
         old, new = getattr(before, field.name), _as_written(getattr(config, field.name))
         prolonged = field.name == "steps" and new > old
