@@ -308,6 +308,10 @@ def test_traversals_go_through_the_categories(binary_digits):
     assert (traversal.images[rows[3], 3:] == 1).all()
     figure = zoo.report.traversal_figure(traversal, model, "digits")
     assert len(figure.axes[0].images) == 5 + 5 + 2 + 3
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert [text.split()[0] for text in labels if "categories" in text] == [
+        f"z{latent}" for latent in traversal.latents if latent >= 2
+    ]
 
 
 def test_traversals_have_room_for_many_categories(binary_digits):

@@ -190,19 +190,25 @@ def pictures(model: keras.Model, data, data_name: str) -> dict[str, Figure]:
 
 
 def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_name: str) -> Figure:
-    """A traversal with its rows named by latent and KL (or variance), the range and the image in the title."""
+    """A traversal with its rows named by latent and KL (or variance), the range and the image in the title.
+
+    The row of a categorical latent shows its categories, not the values above the columns, and says so.
+    """
     sizes = (
         [f"variance {value:.2g}" for value in traversal.variance]
         if traversal.kl is None
         else [f"{value:.2f} nats" for value in traversal.kl]
     )
-    rows = zip(traversal.latents, sizes, strict=True)
+    kinds = [
+        "" if latent < model.continuous_dim else "\ncategories" for latent in traversal.latents
+    ]
+    rows = zip(traversal.latents, sizes, kinds, strict=True)
     span = traversal.values[-1]
     return plots.traversals(
         traversal.images,
         values=traversal.values,
         filled=traversal.filled,
-        labels=[f"z{latent}  {size}" for latent, size in rows],
+        labels=[f"z{latent}  {size}{kind}" for latent, size, kind in rows],
         title=(
             f"{type(model).__name__} on {data_name}: "
             f"latents from {-span:g} to {span:g} at image {traversal.index}"
