@@ -97,7 +97,7 @@ def count_images(x) -> int | None:
     if int(x.cardinality()) < 0:  # Infinite or unknown.
         return None
     counts = x.map(_image_of).map(lambda images: tf.shape(images, tf.int64)[0])
-    return int(counts.reduce(tf.constant(0, tf.int64), tf.add))
+    return int(_without_autotune(counts).reduce(tf.constant(0, tf.int64), tf.add))
 
 
 def check_array(images, image_shape: Sequence[int]) -> None:
