@@ -8,6 +8,7 @@ import pytest
 import zoo
 from zoo.datasets import _raycast
 from zoo.datasets._raycast import FLOOR, OBJECT, SKY, WALLS
+from zoo.datasets.base import permutation
 
 ORIGINAL_MEAN = [0.5026, 0.5788, 0.6034]
 ORIGINAL_STD = [0.294, 0.344, 0.366]
@@ -324,6 +325,15 @@ def test_distance_of_random_pairs_is_the_originals(data):
     images = unit_images(data, random_factors(data, 3000))
     pairs = ((images[:1500] - images[1500:]) ** 2).mean(axis=(1, 2, 3))
     assert pairs.mean() == pytest.approx(0.2432, abs=0.006 + 3 * pairs.std() / np.sqrt(1500))
+
+
+@pytest.mark.parametrize("batch_size", [64, 128, 96])
+def test_large_batches_are_made_of_parts(data, batch_size):
+    order = permutation(len(data), 4, 0).numpy()[: 2 * batch_size].reshape(2, batch_size)
+    for indices, batch in zip(order, data.batches(batch_size, seed=4), strict=False):
+        assert batch.shape == (batch_size, 64, 64, 3)
+        np.testing.assert_array_equal(batch, data.images(indices))
+    assert data.batches(batch_size).element_spec.shape == (batch_size, 64, 64, 3)
 
 
 def test_views_fit_in_a_few_mebibytes(views):

@@ -5,9 +5,9 @@
 Each dataset is a process of its own. Batches of 64 and 256 come by turns, in short blocks in random order, from
 `data.batches` and from `from_tensor_slices` of 4,096 of its images, shuffled alike, so that a busy machine slows all
 alike; medians of blocks are compared. "start" is from `load` to the first batch, without the import of TensorFlow;
-"CPU" the processor's time in it, which other programs on the machine do not lengthen. "memory" is what the process
-holds at the end above what it held when TensorFlow had made its first batch of nothing; of that, "in memory" images
-are not counted.
+"CPU" the processor's time in it, which other programs on the machine do not lengthen. "unhindered" is images for each
+second of the processors' time, times their number: what a quiet machine could reach at best. "memory" is what the
+process holds after batches of both sizes above what it held when TensorFlow had made its first batch, of numbers.
 """
 
 import argparse
@@ -50,13 +50,14 @@ def resident() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
-def rate(iterator, batch_size: int, seconds: float) -> float:
-    """Images per second for a while."""
-    began, count = time.perf_counter(), 0
+def rate(iterator, batch_size: int, seconds: float) -> tuple[float, float]:
+    """Images per second for a while, and images per second of the processors' time, times their number."""
+    began, cpu, count = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - began < seconds:
         next(iterator)
         count += batch_size
-    return count / (time.perf_counter() - began)
+    cpu = time.process_time() - cpu
+    return count / (time.perf_counter() - began), os.cpu_count() * count / cpu
 
 
 def slices(images, batch_size: int):
@@ -97,8 +98,12 @@ def measure(name: str, rounds: int, seconds: float) -> dict:
     for _ in range(rounds):
         for key in random.sample(list(sources), len(sources)):
             rates[key].append(rate(sources[key], key[1], seconds))
-    medians = {f"{kind} {size}": statistics.median(rates[kind, size]) for kind, size in rates}
-    return {"start": start, "cpu": cpu, "memory": memory / MIB, **medians}
+    found = {"start": start, "cpu": cpu, "memory": memory / MIB}
+    for (kind, size), blocks in rates.items():
+        found[f"{kind} {size}"], found[f"{kind} {size} unhindered"] = (
+            statistics.median(column) for column in zip(*blocks, strict=True)
+        )
+    return found
 
 
 def main() -> None:
@@ -115,9 +120,9 @@ def main() -> None:
     print(
         f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}. Images per second; ratio to memory.\n"
     )
-    heads = [f"{size}: zoo | memory | ratio" for size in BATCHES]
+    heads = [f"{size}: zoo | memory | ratio | unhindered" for size in BATCHES]
     print(f"| dataset | {' | '.join(heads)} | goal | start s | CPU s | memory MiB |")
-    print("|---" * (5 + 3 * len(BATCHES)) + "|")
+    print("|---" * (5 + 4 * len(BATCHES)) + "|")
     for name in arguments.datasets:
         command = [sys.executable, __file__, "--worker", name]
         command += ["--rounds", str(arguments.rounds), "--seconds", str(arguments.seconds)]
@@ -129,6 +134,7 @@ def main() -> None:
         for size in BATCHES:
             ours, theirs = found[f"zoo {size}"], found[f"memory {size}"]
             cells += [f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.2f}"]
+            cells += [f"{found[f'zoo {size} unhindered']:,.0f}"]
         goal = f"{GOALS[name]:,}" if name in GOALS else ""
         print(
             f"| {name} | {' | '.join(cells)} | {goal} | {found['start']:.1f} | {found['cpu']:.1f} "

@@ -5,7 +5,6 @@ Lengths are in units of half the room's width; x points right, y away from the c
 a first axis (x, y, z); rays are an array (3, 16, 64, 64): 16 rays for each pixel, row and column.
 """
 
-import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -39,7 +38,6 @@ Meeting = tuple[np.ndarray, np.ndarray]
 Solid = Callable[[np.ndarray, np.ndarray], Meeting]
 
 
-@functools.cache
 def views() -> np.ndarray:
     """How much of each material every pixel of every view shows: coverage times brightness.
 

@@ -28,6 +28,7 @@ class Variant(Dataset):
         ValueError: `seed` is out of range, or there is no such dataset.
     """
 
+    part = 64
     channels = 3  # at least; a grey image is repeated
 
     def __init__(self, data: Any = "shapes2d", seed: int = 0):

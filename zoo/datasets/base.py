@@ -32,6 +32,8 @@ class Dataset(abc.ABC):
             positions, hues or words; the numbers themselves where a dataset says nothing else.
         image_shape: `(height, width, channels)`.
         image_dtype: `"float32"`, with values in [0, 1], or `"uint8"`.
+        part: how many images are rendered at once for a batch of a multiple of as many, where rendering needs more
+            memory than the images; None renders whole batches.
 
     Example:
         >>> import zoo
@@ -48,6 +50,7 @@ class Dataset(abc.ABC):
     factor_sizes: tuple[int, ...]
     image_shape: tuple[int, int, int]
     image_dtype: str = "float32"
+    part: int | None = None
 
     @functools.cached_property
     def factor_values(self) -> tuple[np.ndarray, ...]:
@@ -152,8 +155,12 @@ class Dataset(abc.ABC):
             return permutation(len(self), seed, epoch)[tf.where(epoch == first_epoch, done, 0) :]
 
         epochs = tf.data.Dataset.counter(first_epoch).map(order).prefetch(1)
-        indices = epochs.rebatch(batch_size, drop_remainder=True)
+        part = self.part if self.part and batch_size % self.part == 0 else batch_size
+        indices = epochs.rebatch(part, drop_remainder=True)
         images = indices.map(self.render, num_parallel_calls=RENDERERS, deterministic=True)
+        if part < batch_size:
+            parts = images.batch(batch_size // part, drop_remainder=True)
+            images = parts.map(lambda images: tf.reshape(images, (batch_size, *self.image_shape)))
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return images.apply(endless).prefetch(READY).with_options(pipeline_options())
 

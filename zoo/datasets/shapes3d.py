@@ -45,6 +45,7 @@ class Shapes3D(GridDataset):
     factor_sizes = tuple(map(len, factor_values))
     image_shape = (_raycast.SIDE, _raycast.SIDE, 3)
     image_dtype = "uint8"
+    part = 64
 
     def draw(self, factors: tf.Tensor) -> tf.Tensor:
         """Images of the given factors, shape `(n, 64, 64, 3)`; see `GridDataset.draw`."""
@@ -53,15 +54,17 @@ class Shapes3D(GridDataset):
         view = (scale * shapes + shape) * orientations + orientation
         sky = tf.fill([tf.shape(factors)[0], 1], HUES)
         colours = tf.gather(palette(), tf.concat([hues, sky], axis=1))
-        weights = tf.cast(tf.gather(self._views, view), tf.float32)
+        weights = tf.cast(tf.gather(views(), view), tf.float32)
         images = tf.cast(tf.matmul(weights, colours) + 0.5, tf.uint8)
         return tf.reshape(images, (-1, *self.image_shape))
 
-    @functools.cached_property
-    def _views(self) -> tf.Tensor:
-        # Made when first drawn, and outside of the graph that draws, so that all graphs refer to one tensor.
-        with tf.init_scope(), tf.device("CPU:0"):
-            return tf.constant(_raycast.views())
+
+@functools.cache
+def views() -> tf.Tensor:
+    """What `_raycast.views` makes, made once, when the first image is drawn: uint8, shape `(480, 64·64, 4)`."""
+    # Outside of the graph that draws, so that all graphs refer to this tensor.
+    with tf.init_scope(), tf.device("CPU:0"):
+        return tf.constant(_raycast.views())
 
 
 def palette() -> np.ndarray:
