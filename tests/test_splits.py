@@ -174,7 +174,7 @@ def test_held_out_of_a_table():
         ({"digit": 10}, "`digit` must be an integer from 0 to 9. Received: digit=10"),
         ({"digit": [0, -1]}, "Received: digit=-1"),
         ({"digit": 1.5}, "Received: digit=1.5"),
-        ({"digit": "9"}, "Received: digit='9'"),
+        ({"digit": "range(3)"}, "Received: digit='range(3)'"),
         ({"digit": range(10)}, "holds out every image"),
         ({"digit": []}, "holds out no image"),
     ],
@@ -195,8 +195,8 @@ def test_parts_as_text():
         np.testing.assert_array_equal(part.indices, expected.indices)
     rest = load("held_out('digits', digit=[3, 4])[0]")
     assert set(rest.factors(range(len(rest)))[:, 0]) == {0, 1, 2, 5, 6, 7, 8, 9}
-    nested = load("""split("held_out('digits', digit=3)[0]", 0.5)[0]""")
-    assert nested.name == "part of part of digits"
+    nested = load("noisy(split(held_out(digits, digit=3)[0], 0.5)[0])")
+    assert nested.name == "noisy(part of part of digits)"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def load(spec: Any, **arguments: Any) -> Dataset:
     - `"tfds:mnist"`, `"tfds:mnist[test]"`: a set of images of TensorFlow Datasets, with `size`, `crop`, `grey` and
       `data_dir`;
     - `"read('faces/', size=64)"`: any of these with its arguments;
-    - `"split('shapes2d', 0.8, 0.2)[0]"`, `"held_out('shapes2d', shape=2)[1]"`: a part, see `split` and `held_out`.
+    - `"split(shapes2d, 0.8, 0.2)[0]"`, `"held_out(shapes2d, shape=2, x=[30, 31])[1]"`: a part, see `split`
+      and `held_out`.
 
     Args:
         spec: such a text or path; an array of images; a tuple `(images, factors)`; or a `Dataset`, which is
@@ -45,7 +46,7 @@ def load(spec: Any, **arguments: Any) -> Dataset:
         1
         >>> load(np.zeros((10, 8, 8, 1), "uint8"))
         <arrays: 10 images 8×8×1 uint8; no factors>
-        >>> len(load("split('digits', 0.5, 0.5)[0]"))
+        >>> len(load("split(digits, 0.5, 0.5)[0]"))
         898
     """
     if isinstance(spec, Dataset):

@@ -156,6 +156,7 @@ def _values(data: Dataset, name: str, values: int | Iterable[int]) -> tuple[int,
     if name not in data.factor_names:
         raise ValueError(registry.unknown(f"factor of {data.name}", name, data.factor_names))
     column = data.factor_names.index(name)
-    values = list(values) if isinstance(values, Iterable) else [values]
+    is_one = isinstance(values, str) or not isinstance(values, Iterable)
+    values = [values] if is_one else list(values)
     most = data.factor_sizes[column] - 1
     return column, [check_integer(name, value, 0, most) for value in values]
