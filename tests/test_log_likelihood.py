@@ -113,7 +113,13 @@ def test_annealed_weights_have_no_bias_even_in_few_steps():
     """E[weight] = p(x) for any number of steps, which holds only if each move leaves its density alone."""
     model, density = linear_gaussian(posterior_scale=1.5, shift=0.3)
     found = annealed(
-        model, images(1), chains=20_000, steps=10, leapfrog_steps=3, batch_size=20_000, step_size=0.5
+        model,
+        images(1),
+        chains=20_000,
+        steps=10,
+        leapfrog_steps=3,
+        batch_size=20_000,
+        step_size=0.5,
     )
     assert found.standard_error < 0.01
     assert abs(found.mean - exact(density, images(1))[0]) < 3.5 * found.standard_error
