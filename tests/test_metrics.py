@@ -1,16 +1,41 @@
-"""Mathematics of the metrics: known answers, literal re-computations, and what they refuse."""
+"""What every metric must do and refuse, and the mathematics of the FactorVAE score, MIG and what all share."""
 
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 
 import numpy as np
 import pytest
+import threadpoolctl
 from sklearn.metrics import mutual_info_score
 
+from zoo import registry
 from zoo.metrics import base, factor_vae_score, mig
 
-METRICS = [factor_vae_score, mig]
+MEMBERS = registry.members("metrics")
+# Arguments that keep a metric quick.
+SMALL = {
+    "dci": {"trees": 2},
+    "distances": {"repeats": 16},
+    "downstream": {"train_samples": [50, 200], "trees": 2},
+    "infomec": {"iterations": 5},
+}
+
+
+def small(name):
+    """The metric as a function of codes and factors, with quick defaults."""
+
+    def metric(codes, factors, **arguments):
+        return MEMBERS[name](codes, factors, **{**SMALL.get(name, {}), **arguments})
+
+    return metric
+
+
+every_metric = pytest.mark.parametrize("name", MEMBERS)
+every_metric_of_factors = pytest.mark.parametrize(
+    "name", [n for n in MEMBERS if n != "unsupervised"]
+)
 votes = import_module("zoo.metrics.factor_vae_score")
 
 
@@ -67,7 +92,7 @@ def test_mig_ceiling_of_factors_with_more_values_than_bins():
     assert mig(SHAPES, SHAPES, samples=len(SHAPES), bins=40)["mig"] == pytest.approx(1, abs=1e-12)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [factor_vae_score, mig])
 @pytest.mark.parametrize(
     "change",
     [
@@ -283,16 +308,16 @@ def test_random_sample_of_a_grid_scores_as_the_grid():
 # Contract
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_plain_floats_headline_first(metric):
-    scores = metric(noisy_code(FACTORS).astype(np.float32), FACTORS.astype(np.float32))
-    assert next(iter(scores)) == metric.__name__
+@every_metric
+def test_plain_floats_headline_first(name):
+    scores = small(name)(noisy_code(FACTORS).astype(np.float32), FACTORS.astype(np.float32))
+    assert next(iter(scores)) == name
     assert {type(value) for value in scores.values()} == {float}
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_seed_alone_decides(metric):
-    codes = noisy_code(SHAPES)
+@every_metric
+def test_seed_alone_decides(name):
+    metric, codes = small(name), noisy_code(SHAPES)
     np.random.seed(1)
     first, state = metric(codes, SHAPES, seed=3), np.random.get_state()[1].copy()
     np.random.seed(2)
@@ -303,25 +328,25 @@ def test_seed_alone_decides(metric):
     assert first != metric(codes, SHAPES, seed=4)
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_inputs_are_not_written(metric):
+@every_metric
+def test_inputs_are_not_written(name):
     codes, factors = noisy_code(FACTORS), FACTORS.copy()
     codes.setflags(write=False)
     factors.setflags(write=False)
-    metric(codes, factors)
+    small(name)(codes, factors)
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_factor_values_are_only_names(metric):
-    codes = noisy_code(FACTORS)
+@every_metric
+def test_factor_values_are_only_names(name):
+    metric, codes = small(name), noisy_code(FACTORS)
     assert metric(codes, FACTORS * 1000 - 7) == metric(codes, FACTORS)
     assert metric(codes, FACTORS.astype(np.uint8)) == metric(codes, FACTORS)
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_factor_with_one_value_is_left_out(metric):
+@every_metric_of_factors
+def test_factor_with_one_value_is_left_out(name):
     factors = np.insert(FACTORS, 2, 9, axis=1)
-    codes = noisy_code(FACTORS)
+    metric, codes = small(name), noisy_code(FACTORS)
     with pytest.warns(UserWarning, match="Factor 2 is not scored: its only value is 9") as caught:
         scores = metric(codes, factors)
     assert scores == metric(codes, FACTORS)
@@ -342,11 +367,11 @@ def test_small_groups_vote_well():
     assert factor_vae_score(factors, factors)["factor_vae_score"] == 1
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@every_metric_of_factors
 @pytest.mark.filterwarnings("ignore:Factor")
-def test_nothing_to_score(metric):
+def test_nothing_to_score(name):
     with pytest.raises(ValueError, match="Expected a factor with at least two values"):
-        metric(FACTORS, np.ones_like(FACTORS))
+        small(name)(FACTORS, np.ones_like(FACTORS))
 
 
 def broken(value):
@@ -370,28 +395,78 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@every_metric
 @pytest.mark.parametrize("case", BAD)
-def test_bad_tables(metric, case):
+def test_bad_tables(name, case):
     codes, factors, message = BAD[case]
     with pytest.raises(ValueError, match=message):
-        metric(codes, factors)
+        small(name)(codes, factors)
 
 
-@pytest.mark.parametrize(
-    ("metric", "argument", "value"),
-    [
-        (mig, "bins", 0),
-        (mig, "samples", 1),
-        (factor_vae_score, "batch_size", 1),
-        (factor_vae_score, "train_votes", 0),
-        (factor_vae_score, "test_votes", 2.5),
-        (factor_vae_score, "variance_samples", 1),
-    ],
-)
-def test_bad_arguments(metric, argument, value):
-    with pytest.raises(ValueError, match=f"`{argument}` must be an integer.*{argument}={value}"):
-        metric(FACTORS, FACTORS, **{argument: value})
+@every_metric
+def test_bad_arguments(name):
+    """Every argument that is a whole number refuses fractions and numbers below its least, by name."""
+    whole = {
+        k: v for k, v in MEMBERS[name].__kwdefaults__.items() if type(v) is int and k != "seed"
+    }
+    for argument in whole:
+        for value in (-1, 0, 2.5):
+            with pytest.raises(ValueError, match=f"`{argument}` must be an integer.*{argument}="):
+                small(name)(FACTORS, FACTORS, **{argument: value})
+
+
+def ragged_table(seed=0):
+    """A code of 200 random rows, no grid: one value of a factor is seen once, one factor is skewed."""
+    generator = np.random.default_rng(seed)
+    factors = np.c_[
+        generator.integers(0, 4, 200), generator.geometric(0.4, 200), np.zeros(200, int)
+    ]
+    factors[17, 2] = 1
+    factors[100:, 2] = 2
+    return noisy_code(factors, extra=1), factors
+
+
+ODD = {
+    "no grid": ragged_table,
+    "fewer latents than factors": lambda: (ragged_table()[0][:, :2], ragged_table()[1]),
+    "one latent": lambda: (ragged_table()[0][:, :1], ragged_table()[1]),
+    "constant latents": lambda: (ragged_table()[0] * [0.1, 0, 0, 1], ragged_table()[1]),
+    "all constant": lambda: (np.full((200, 3), 0.1), ragged_table()[1]),
+    "100 latents": lambda: (noisy_code(ragged_table()[1], extra=97), ragged_table()[1]),
+    "one factor": lambda: (ragged_table()[0], ragged_table()[1][:, :1]),
+    "twelve rows": lambda: (FACTORS[::100] + 0.1, FACTORS[::100]),
+    "huge codes": lambda: (1e6 * ragged_table()[0] + 1e7, ragged_table()[1]),
+    "tiny codes": lambda: (1e-6 * ragged_table()[0], ragged_table()[1]),
+}
+
+
+@every_metric
+@pytest.mark.parametrize("case", ODD)
+def test_odd_tables_are_scored(name, case):
+    """Numbers come back, and whatever is left out is told of in a `UserWarning`, nothing else."""
+    codes, factors = ODD[case]()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Factor", category=UserWarning)
+        scores = small(name)(codes, factors)
+    assert scores == scores  # no NaN
+    bounded = [value for key, value in scores.items() if "active" not in key]
+    assert name == "unsupervised" or max(bounded) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("name", [n for n in MEMBERS if "jobs" in MEMBERS[n].__kwdefaults__])
+def test_jobs_do_not_change_a_bit(name):
+    codes = noisy_code(SHAPES[::500])
+    assert small(name)(codes, SHAPES[::500], jobs=2) == small(name)(codes, SHAPES[::500])
+
+
+@every_metric
+def test_threads_do_not_change_a_bit(name):
+    """Nor does it matter how many threads the caller has given to linear algebra."""
+    codes = noisy_code(FACTORS, extra=20)
+    with threadpoolctl.threadpool_limits(1):
+        alone = small(name)(codes, FACTORS)
+    with threadpoolctl.threadpool_limits(2):
+        assert small(name)(codes, FACTORS) == alone
 
 
 def test_no_tensorflow():

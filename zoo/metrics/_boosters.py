@@ -39,7 +39,6 @@ def lightgbm(trees: int, depth: int, seed: int) -> Any:
         max_depth=depth,
         num_leaves=2**depth,
         min_child_samples=1,
-        min_child_weight=0.0,
         min_data_in_bin=1,
         importance_type="gain",
         random_state=seed,

@@ -179,12 +179,14 @@ def split_table(
 def fit(model: Any, x: np.ndarray, y: np.ndarray) -> Any:
     """Fits a scikit-learn classifier; of a single class, one that always answers with it.
 
-    An iterative solver that stops at its published number of iterations does not warn.
+    There is no warning of a solver that stops at its published number of iterations, nor of few
+    rows for many values.
     """
     if y.min() == y.max():
         return DummyClassifier(strategy="most_frequent", random_state=0).fit(x, y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater")
         return model.fit(x, y)
 
 
@@ -374,7 +376,7 @@ def concentration(weights: np.ndarray) -> np.ndarray:
     """
     entries = weights.shape[1]
     total = weights.sum(axis=1)
-    if entries == 1:
+    if entries <= 1:
         return (total > 0).astype(np.float64)
     largest = weights.max(axis=1) / np.where(total > 0, total, 1)
     return np.where(total > 0, (largest - 1 / entries) / (1 - 1 / entries), 0.0)

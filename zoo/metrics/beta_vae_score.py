@@ -32,8 +32,7 @@ def beta_vae_score(
     and a `UserWarning` says so.
 
     The classifier is scikit-learn's with its own settings, as published: its penalty is on weights
-    of codes as they are, so that a code scaled by 0.01 scores lower. A rotated code keeps a high
-    score, as the classifier is linear.
+    of codes as they are, so that a code scaled by 0.01 scores lower.
 
     Args:
         codes: `(n, latents)`, the encoder's means.
