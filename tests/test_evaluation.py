@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import evaluation, models
+from zoo import evaluation, models, registry
 
 SHAPE = (8, 8, 1)
 
@@ -124,3 +124,56 @@ def test_reconstructions_stand_beside_their_inputs(model, digits):
     np.testing.assert_allclose(outputs, model(digits[indices]), atol=1e-6)
     as_bytes = np.round(digits * 255).astype("uint8")
     assert evaluation.reconstruct(model, as_bytes)[0].max() <= 1
+
+
+def test_default_metrics_are_quick_ones_that_exist(model, labelled):
+    assert set(evaluation.QUICK) <= set(registry.members("metrics"))
+    found = evaluation.evaluate_in_detail(model, labelled, samples=40)
+    assert [scored.metric for scored in found.metrics] == list(evaluation.QUICK)
+    assert list(found.scores)[5] == evaluation.QUICK[0]
+    assert all(scored.seconds > 0 for scored in found.metrics)
+
+
+def test_metrics_by_call_tell_their_parameters(model, labelled):
+    calls = ["mig(bins=7)", "dci(trees=2, seed=5)"]
+    found = evaluation.evaluate_in_detail(model, labelled, calls, seed=3, jobs=2)
+    table = zoo.encode(model, labelled, seed=3)
+    mig, dci = found.metrics
+    assert mig.parameters == {"bins": 7, "samples": 10_000, "seed": 3}
+    assert mig.scores == zoo.metrics.mig(table.codes, table.factors, seed=3, bins=7)
+    assert dci.scores == zoo.metrics.dci(table.codes, table.factors, seed=5, trees=2)
+    assert dci.parameters["booster"] == "gradient_boosting"
+    assert "jobs" not in dci.parameters
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        (["mig(bin=7)"], r"mig: its arguments are named, and are: seed, samples, bins"),
+        (["mig(7)"], r"its arguments are named"),
+        (["mig", "mig(bins=7)"], "Expected each metric once"),
+        (["udr"], 'Unknown metric "udr"'),
+    ],
+)
+def test_bad_calls(model, labelled, metrics, message):
+    with pytest.raises(ValueError, match=message):
+        zoo.evaluate(model, labelled, metrics)
+
+
+def test_all_metrics_are_all_of_the_room(monkeypatch, model, labelled):
+    taken = []
+    monkeypatch.setattr(
+        evaluation,
+        "score",
+        lambda table, name, **_: taken.append(name) or evaluation.Scored(name, {}, {}, 0.0),
+    )
+    zoo.evaluate(model, labelled, "all")
+    assert taken == registry.names("metrics")
+
+
+def test_codes_alone_are_the_same_codes(model, labelled):
+    whole = zoo.encode(model, labelled, seed=3, batch_size=10)
+    alone = zoo.encode(model, labelled, seed=3, batch_size=10, terms=False)
+    np.testing.assert_allclose(alone.codes, whole.codes, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(alone.factors, whole.factors)
+    assert alone.reconstruction is alone.latent_kl is None
