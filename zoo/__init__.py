@@ -38,6 +38,7 @@ _MODULES = (
     "report",
     "runs",
     "schedules",
+    "serving",
     "tfds",
     "training",
 )

@@ -57,9 +57,12 @@ def _doubled(inputs: tf.Tensor, kernel: tf.Tensor):
     """
     outputs = tf.nn.conv2d(inputs, _phases(kernel), 1, [[0, 0], [1, 1], [1, 1], [0, 0]])
     outputs = tf.nn.depth_to_space(outputs, 2)[:, 1:-1, 1:-1]
-    # For an empty batch TensorFlow forgets the padding: say the shape.
-    batch, height, width = keras.ops.shape(inputs)[:3]  # numbers where they are known
+    # For an empty batch TensorFlow forgets the padding: say the shape. It must not be a constant: TensorFlow removes a
+    # reshape that by its own account changes nothing.
+    batch, height, width = tf.unstack(tf.shape(inputs)[:3])
     outputs = tf.reshape(outputs, (batch, 2 * height, 2 * width, kernel.shape[2]))
+    known = [size and 2 * size for size in inputs.shape[1:3]]
+    outputs.set_shape((inputs.shape[0], *known, kernel.shape[2]))
 
     def gradient(upstream):
         kernel_gradient = tf.raw_ops.Conv2DBackpropFilter(

@@ -552,9 +552,7 @@ class VAE(keras.Model):
     def _batches(
         self, x, batch_size: int | None, shuffle: bool = False, read=_inputs.as_batches
     ) -> tf.data.Dataset:
-        return read(
-            x, self.image_shape, batch_size=batch_size, shuffle=shuffle, seed=self.seed
-        )
+        return read(x, self.image_shape, batch_size=batch_size, shuffle=shuffle, seed=self.seed)
 
     def _check_free_bits(self, free_bits: float | Schedule) -> float | Schedule:
         free_bits = check_weight("free_bits", free_bits)
