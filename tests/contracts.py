@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import datasets, evaluation, metrics, models, plots, registry, training
+from zoo import datasets, evaluation, export, metrics, models, plots, registry, training
 from zoo.likelihoods import Likelihood
 
 SHAPE = (8, 8, 1)
@@ -245,6 +245,18 @@ def test_model_exports(name, binary_digits, tmp_path):
 
 
 @every_model
+def test_model_survives_a_preset_and_leaves_for_other_programs(name, binary_digits, tmp_path):
+    model = make(name)  # Not compiled: a preset needs no training.
+    model.save_to_preset(tmp_path / "preset")
+    loaded = type(model).from_preset(tmp_path / "preset")
+    np.testing.assert_array_equal(loaded(binary_digits[:5]), model(binary_digits[:5]))
+    made = export.litert(model, tmp_path / "model.tflite", binary_digits[:8])
+    assert max(made.errors.values()) <= 1e-4
+    made = export.onnx(model, tmp_path / "onnx", binary_digits[:8])
+    assert max(made.errors.values()) <= 1e-4
+
+
+@every_model
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_model_trains_with_likelihood(name, likelihood, binary_digits):
     if refuses(name, likelihood):
@@ -269,6 +281,16 @@ def test_model_draws(name, digits):
 
 
 # Likelihoods.
+
+
+@every_likelihood
+def test_likelihood_leaves_for_other_programs(name, binary_digits, tmp_path):
+    model = models.VAE(SHAPE, LATENTS, likelihood=name, seed=0)
+    for made in (
+        export.litert(model, tmp_path / "model.tflite", binary_digits[:8]),
+        export.onnx(model, tmp_path / "onnx", binary_digits[:8]),
+    ):
+        assert max(made.errors.values()) <= 1e-4
 
 
 @every_likelihood

@@ -14,6 +14,7 @@ from zoo.extras import need
 OPSET = 18
 PARTS = {"encoder": "encode", "decoder": "decode"}
 TOLERANCE = 1e-4
+INT64 = 7  # of onnx.TensorProto
 
 
 def onnx(
@@ -67,10 +68,58 @@ def onnx(
 def _converted(function) -> bytes:
     import tf2onnx
 
-    proto, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+    proto, _ = tf2onnx.convert.from_function(
+        function, function.input_signature, opset=OPSET, custom_op_handlers=HANDLERS
+    )
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     return proto.SerializeToString()
+
+
+def _expm1(graph, node, name, args):
+    """exp(x) - 1 = 2 sinh(x/2) exp(x/2), exact near 0 as well."""
+    half = graph.make_node("Mul", [node.input[0], _scalar(graph, 0.5)]).output[0]
+    sinh, exp = (graph.make_node(op, [half]).output[0] for op in ("Sinh", "Exp"))
+    doubled = graph.make_node("Mul", [sinh, _scalar(graph, 2.0)]).output[0]
+    _replace(graph, node, "Mul", [doubled, exp])
+
+
+def _log1p(graph, node, name, args):
+    """log(1 + x) = 2 artanh(x / (2 + x)), exact near 0 as well."""
+    below = graph.make_node("Add", [node.input[0], _scalar(graph, 2.0)]).output[0]
+    ratio = graph.make_node("Div", [node.input[0], below]).output[0]
+    artanh = graph.make_node("Atanh", [ratio]).output[0]
+    _replace(graph, node, "Mul", [artanh, _scalar(graph, 2.0)])
+
+
+def _broadcast_args(graph, node, name, args):
+    """The shape of a sum of zeros of both shapes."""
+    shapes = (graph.make_node("Cast", [one], attr={"to": INT64}).output[0] for one in node.input)
+    zeros = [graph.make_node("ConstantOfShape", [shape]).output[0] for shape in shapes]
+    shape = graph.make_node("Shape", [graph.make_node("Add", zeros).output[0]]).output[0]
+    _replace(graph, node, "Cast", [shape], attr={"to": graph.get_dtype(node.output[0])})
+
+
+def _scalar(graph, value: float) -> str:
+    name = f"scalar_{value:g}"
+    found = graph.get_node_by_name(name)
+    return (found or graph.make_const(name, np.float32(value))).output[0]
+
+
+def _replace(graph, node, op: str, inputs: list[str], attr: dict | None = None) -> None:
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    graph.remove_node(node.name)
+    graph.make_node(
+        op, inputs, attr, outputs=node.output, name=node.name, shapes=shapes, dtypes=dtypes
+    )
+
+
+# TensorFlow's operations that tf2onnx does not know.
+HANDLERS = {
+    "Expm1": (_expm1, []),
+    "Log1p": (_log1p, []),
+    "BroadcastArgs": (_broadcast_args, []),
+}
 
 
 def _runner(protos: dict[str, bytes]) -> _fidelity.Runner:

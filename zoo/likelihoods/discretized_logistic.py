@@ -94,7 +94,7 @@ class LogisticLevels(TensorDistribution):
         # Each branch stays finite where the other is chosen, or gradients would be NaN.
         near, far = tf.clip_by_value(reach, 1e-6, 1.0), tf.maximum(reach, 1.0)
         near = -tf.math.log1p(tf.sigmoid(top) * tf.math.expm1(-near)) / near
-        far = (tf.math.softplus(top) - tf.math.softplus(top - far)) / far
+        far = (_softplus(top) - _softplus(top - far)) / far
         return tf.clip_by_value(tf.where(reach < 1.0, near, far), 0.0, 1.0)
 
     def _sample_n(self, n: int, seed: Any = None) -> tf.Tensor:
@@ -134,6 +134,11 @@ class DiscretizedLogistic(LevelLikelihood):
         """Makes p(x|z) from `(batch, height, width, 2 * channels)`: logits, then log scales."""
         logits, log_scale = self.split(decoder_outputs)
         return ImageDistribution.of_pixels(logistic_levels(logits, log_scale))
+
+
+def _softplus(x: tf.Tensor) -> tf.Tensor:
+    """log(1 + exp(x)) in operations that do not overflow in LiteRT, whose own softplus does at 89."""
+    return tf.nn.relu(x) + tf.math.log1p(tf.exp(-tf.abs(x)))
 
 
 def logistic_levels(logits: tf.Tensor, log_scale: tf.Tensor) -> LogisticLevels:
