@@ -16,9 +16,10 @@ from zoo.metrics import base, factor_vae_score, mig
 MEMBERS = registry.members("metrics")
 # Arguments that keep a metric quick.
 SMALL = {
-    "dci": {"trees": 2},
+    "dci": {"trees": 2, "train_samples": 400, "test_samples": 200},
     "distances": {"repeats": 16},
-    "downstream": {"train_samples": [50, 200], "trees": 2},
+    "downstream": {"train_samples": [50, 200], "test_samples": 200, "trees": 2, "iterations": 5},
+    "explicitness": {"iterations": 20},
     "infomec": {"iterations": 5},
 }
 

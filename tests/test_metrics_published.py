@@ -5,6 +5,8 @@ grid with replacement, one batch after the other, and computes with loops. Ours 
 published parameters; scores may differ by sampling error, which is bounded by repetitions of the literal procedure.
 """
 
+import functools
+
 import numpy as np
 import pytest
 from scipy.stats import entropy
@@ -21,14 +23,19 @@ FACTORS = np.indices(SIZES).reshape(5, -1).T
 STRIDES = np.array([6 * 40 * 32 * 32, 40 * 32 * 32, 32 * 32, 32, 1])
 
 
-@pytest.fixture(scope="module")
-def codes():
+@functools.cache
+def code(noise):
     """Six latents: factors mixed a little with one another, with noise, and one latent of noise."""
     generator = np.random.default_rng(0)
     signal = (FACTORS - FACTORS.mean(axis=0)) / FACTORS.std(axis=0)
     mixed = signal @ (np.eye(5) + 0.3 * generator.normal(size=(5, 5)))
     latents = np.concatenate([mixed, np.zeros((len(mixed), 1))], axis=1)
-    return (latents + 0.4 * generator.normal(size=latents.shape)).astype("float32")
+    return (latents + noise * generator.normal(size=latents.shape)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def codes():
+    return code(0.4)
 
 
 class Grid:
@@ -186,10 +193,11 @@ AGREE = {
 
 @pytest.mark.parametrize("name", AGREE)
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
-def test_agrees_with_the_published_procedure(name, codes):
+def test_agrees_with_the_published_procedure(name):
     literal, error = AGREE[name]
+    codes = code(4.0 if name == "beta_vae_score" else 0.4)  # it forgives much noise
     expected = literal(Grid(codes, seed=1))
-    assert 0.01 < expected < 0.9999
+    assert 0.01 < expected < 0.98
     assert getattr(metrics, name)(codes, FACTORS, seed=2)[name] == pytest.approx(
         expected, abs=error
     )
