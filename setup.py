@@ -36,7 +36,7 @@ OPTIONAL = {
 EXTRAS = {
     **OPTIONAL,
     "test": [
-        *("pytest>=8.3", "ruff>=0.9", "pillow>=10"),
+        *("pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9", "pillow>=10"),
         *NOTEBOOK,
         *(package for packages in OPTIONAL.values() for package in packages),
     ],
