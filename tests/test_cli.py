@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from zoo import registry
+from zoo import models, registry, runs
 from zoo.cli import main
 
 SMALL = ["--steps", "2", "--batch-size", "8", "--latent-dim", "2"]
@@ -216,3 +216,55 @@ def test_a_file_that_is_no_run(tmp_path):
     result = zoo("evaluate", tmp_path / "nothing")
     assert result.exit_code == 2
     assert "nothing" in result.stderr
+
+
+# Delivery.
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("model") / "small.keras"
+    models.VAE((8, 8, 1), 2, likelihood="continuous_bernoulli", seed=0).save(file)
+    return str(file)
+
+
+def command(*arguments):
+    done = zoo(*arguments)
+    return done.exit_code, done.output
+
+
+def test_export_says_how_exact_a_file_is(model_file, tmp_path):
+    out = tmp_path / "model.tflite"
+    options = ("--data", "digits", "--out", out, "--format", "litert")
+    code, text = command("export", model_file, *options, "--precision", "float16")
+    assert (code, out.exists()) == (0, True), text
+    assert "decode.images: differs from the model by at most" in text
+    code, text = command("export", model_file, *options)
+    assert code == 2
+    assert "--overwrite" in text
+    code, text = command("export", model_file, *options, "--overwrite", "--tolerance", "0")
+    assert code == 2
+    assert "Nothing was written" in text
+    code, text = command("export", model_file, "--out", tmp_path / "onnx", "--format", "onnx")
+    assert code == 2
+    assert "--data NAME" in text
+
+
+def test_a_preset_serves_wherever_a_run_does(model_file, tmp_path, monkeypatch):
+    monkeypatch.delenv("ZOO_PRESETS", raising=False)
+    preset = tmp_path / "offered" / "small"
+    runs.load(model_file).save_to_preset(preset)
+    code, text = command("evaluate", preset, "--data", "digits", "--metrics", "mig", "--samples", 200,
+                         "--out", tmp_path / "scores.json")  # fmt: skip
+    assert code == 0, text
+    code, text = command("download", "small", "--address", preset.parent, "--out", tmp_path / "got")
+    assert code == 0, text
+    assert (tmp_path / "got" / "1" / "saved_model.pb").exists()
+    code, text = command("download", "other", "--address", preset.parent, "--out", tmp_path / "x")
+    assert (code, (tmp_path / "x").exists()) == (2, False)
+    code, text = command("serve-config", preset, "--out", tmp_path / "serving")
+    assert code == 0, text
+    assert "small version 1" in text
+    code, text = command("presets")
+    assert code == 0
+    assert text.startswith("name")

@@ -56,7 +56,7 @@ def check_new(path: str | os.PathLike, overwrite: bool = False) -> None:
     """Raises `FileExistsError` if the path exists and `overwrite` is false."""
     if Path(path).exists() and not overwrite:
         raise FileExistsError(
-            f"{path} exists. Choose another path, remove it, or pass overwrite=True."
+            f"{path} exists. Choose another path, remove it, or pass overwrite=True (--overwrite)."
         )
 
 

@@ -102,7 +102,7 @@ def table(options) -> str:
         mean = {name: statistics.mean(run[name] for run in runs) for name in runs[0]}
         spread = {name: statistics.pstdev(run[name] for run in runs) for name in runs[0]}
         lines.append(
-            f"| `{row}` | {mean['first']:.0f} → {mean['last']:.0f} | {mean['reconstruction']:.0f} "
+            f"| {row} | {mean['first']:.0f} → {mean['last']:.0f} | {mean['reconstruction']:.0f} "
             f"| {mean['score']:.2f} ± {spread['score']:.2f} "
             f"| {mean['untrained']:.2f} ± {spread['untrained']:.2f} "
             f"| {mean['mig']:.2f} ± {spread['mig']:.2f} | {len(runs)} |"
