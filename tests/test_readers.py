@@ -217,7 +217,8 @@ def test_a_million_accesses_to_rendered_images(name):
         images = data.images(part)
         np.testing.assert_array_equal(images[17], data.images(part[17:18])[0])
         np.testing.assert_array_equal(data.index(data.factors(part)), part)
-    assert peak() - before < images.nbytes + 200 * 2**20
+    # A part is still held while the next is rendered.
+    assert peak() - before < 2 * images.nbytes + 200 * 2**20
 
 
 def test_arrays_in_python_are_copied():
