@@ -60,6 +60,11 @@ def check_new(path: str | os.PathLike, overwrite: bool = False) -> None:
         )
 
 
+def size_of(folder: str | os.PathLike) -> int:
+    """Bytes of all files in a folder and below."""
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes a text file whole."""
     with whole_file(path) as partial:

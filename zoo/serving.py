@@ -157,21 +157,22 @@ def _write_warmup(name: str, folder: Path) -> None:
     """One request for each signature, which the server answers before it says that it is ready."""
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+    signatures = tf.saved_model.load(str(folder)).signatures
     (folder / WARMUP).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(folder / WARMUP)) as writer:
         for signature in WARMED:
             request = predict_pb2.PredictRequest()
             request.model_spec.name = name
             request.model_spec.signature_name = signature
-            for key, value in _blank(folder, signature).items():
+            for key, value in _blank(signatures[signature]).items():
                 request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
             log = prediction_log_pb2.PredictLog(request=request)
             writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
 
 
-def _blank(folder: Path, signature: str) -> dict[str, np.ndarray]:
+def _blank(signature) -> dict[str, np.ndarray]:
     """Inputs of zeros for one image."""
-    _, inputs = tf.saved_model.load(str(folder)).signatures[signature].structured_input_signature
+    _, inputs = signature.structured_input_signature
     return {
         name: np.zeros((1, *spec.shape[1:]), spec.dtype.as_numpy_dtype)
         for name, spec in inputs.items()
@@ -179,7 +180,7 @@ def _blank(folder: Path, signature: str) -> dict[str, np.ndarray]:
 
 
 def _rest_request(folder: Path) -> dict:
-    blank = _blank(folder, "decode")
+    blank = _blank(tf.saved_model.load(str(folder)).signatures["decode"])
     return {"signature_name": "decode", "inputs": {name: v.tolist() for name, v in blank.items()}}
 
 

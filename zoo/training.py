@@ -229,10 +229,7 @@ def _setting(value):
     }
     if name not in known:
         raise ValueError(registry.unknown("schedule", name, known))
-    try:
-        return known[name](*positional, **named)
-    except TypeError as error:
-        raise ValueError(f"Schedule {value!r}: {error}") from None
+    return registry.call(f"Schedule {value!r}", known[name], positional, named)
 
 
 def _stream(model, data, config: runs.Config) -> tf.data.Dataset:

@@ -21,14 +21,21 @@ def in_float32(model: keras.Model) -> keras.Model:
         >>> in_float32(model).encoder.compute_dtype
         'float32'
     """
-    config = keras.saving.serialize_keras_object(model)
-    config.pop("compile_config", None)
-    changed = _without_policies(config)
-    if changed == config:
-        return model
-    copy = keras.saving.deserialize_keras_object(changed)
+    config = _config(model)
+    return model if _without_policies(config) == config else float32_copy(model)
+
+
+def float32_copy(model: keras.Model) -> keras.Model:
+    """A model of its own, as by `in_float32`, with new random state; not compiled."""
+    copy = keras.saving.deserialize_keras_object(_without_policies(_config(model)))
     copy.set_weights(model.get_weights())
     return copy
+
+
+def _config(model: keras.Model) -> dict:
+    config = keras.saving.serialize_keras_object(model)
+    config.pop("compile_config", None)
+    return config
 
 
 def _without_policies(config):

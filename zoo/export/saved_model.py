@@ -45,5 +45,5 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> E
     """
     with files.whole_folder(path, overwrite=overwrite) as folder:
         _functions.write(_functions.of(model), str(folder), default="encode")
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        size = files.size_of(folder)
     return Exported(Path(path), size, {})

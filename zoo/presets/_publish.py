@@ -36,12 +36,11 @@ def publish(
         raise ValueError(
             "Expected at least one preset. Received: none, and saved_models/ is empty."
         )
-    for folder in folders:
-        integrity.verify(folder)
+    rows = {folder.name: facts(folder) for folder in folders}  # verifies them
     with files.whole_folder(out, overwrite=overwrite) as partial:
         for folder in folders:
             shutil.copytree(folder, partial / folder.name)
-        index = json.dumps({folder.name: facts(folder) for folder in folders}, indent=1)
+        index = json.dumps(rows, indent=1)
         (partial / INDEX).write_text(index + "\n", encoding="utf-8")
     return [folder.name for folder in folders]
 
@@ -63,7 +62,7 @@ def facts(name: str | os.PathLike) -> dict[str, Any]:
     return {
         "model": config["class_name"],
         "data": found.get("how", {}).get("data"),
-        "size": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        "size": files.size_of(folder),
         "sha256": integrity.digest(folder / integrity.SUMS),
         "scores": found.get("scores", {}),
     }

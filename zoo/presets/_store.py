@@ -51,7 +51,7 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
 
 def write(model: keras.Model, folder: Path) -> None:
     """Writes configuration, weights and SavedModel into a folder."""
-    bare = _without_training(model)
+    bare = export.float32_copy(model)
     config = json.dumps(keras.saving.serialize_keras_object(bare), indent=1)
     (folder / CONFIG).write_text(config + "\n", encoding="utf-8")
     bare.save_weights(folder / WEIGHTS)
@@ -96,17 +96,6 @@ def from_preset(
     model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     _load_weights(model, folder)
     return model
-
-
-def _without_training(model: keras.Model) -> keras.Model:
-    """A copy in float32 with new random state and no optimizers."""
-    bare = export.in_float32(model)
-    if bare is model:
-        config = keras.saving.serialize_keras_object(model)
-        config.pop("compile_config", None)
-        bare = keras.saving.deserialize_keras_object(config)
-        bare.set_weights(model.get_weights())
-    return bare
 
 
 def _load_weights(model: keras.Model, folder: Path) -> None:
