@@ -40,7 +40,11 @@ MAY_IMPORT = {
     "training": {
         "datasets", "evaluation", "export", "models", "plots", "report", "runs", "schedules",
     },
-    "cli": {"presets", "report", "serving", "training"},
+    "pretrained": {
+        "datasets", "evaluation", "export", "information", "plots", "presets", "report", "runs",
+        "training",
+    },
+    "cli": {"presets", "pretrained", "report", "serving", "training"},
     "__main__": {"cli"},
     "__init__": None,
 }  # fmt: skip

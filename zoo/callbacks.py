@@ -1,6 +1,5 @@
 """Keras callbacks for training with `fit`."""
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -84,7 +83,7 @@ class ScoreDuringTraining(keras.callbacks.Callback):
         for column in self.history.values():
             column.extend([None] * (rows + 1 - len(column)))
         if self.file:
-            files.write_text(self.file, json.dumps(self.history, indent=2) + "\n")
+            files.write_json(self.file, self.history)
 
     def _step(self) -> int:
         return int(self.model.optimizer.iterations)
@@ -93,7 +92,7 @@ class ScoreDuringTraining(keras.callbacks.Callback):
 def _read(file: Path) -> dict[str, list]:
     """A history that was kept."""
     try:
-        history = json.loads(file.read_text(encoding="utf-8"))
+        history = files.read_json(file)
         lengths = {len(column) for column in history.values()}
         if "step" in history and len(lengths) == 1:
             return history

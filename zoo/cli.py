@@ -181,16 +181,38 @@ def export(path, out, form, data, overwrite, **options) -> None:
     click.echo(f"Written: {made.path} ({made.size:,} bytes)")
 
 
+@main.command("make-preset")
+@click.argument("folders", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "--out", metavar="DIR", required=True, help="The new folder; its name is the preset's."
+)
+@click.option(
+    "--rule", help="The score whose highest value decides; default: factor_vae_score, or elbo."
+)
+@SEED
+@click.option("--jobs", default=1, show_default=True, help="Processes; the scores are the same.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@errors_as_messages
+def make_preset(folders, out, **options) -> None:
+    """Make a preset of the best of some runs that differ in their seed: measured, converted, with a card."""
+    from zoo import pretrained
+
+    click.echo(f"Written: {pretrained.make(folders, out, show_progress=True, **options)}")
+
+
 @main.command("presets")
 @click.option("--publish", metavar="DIR", help="Lay all presets out for a static web server.")
+@click.option("--update", is_flag=True, help="List anew what saved_models/ holds, in a checkout.")
 @errors_as_messages(loads_tensorflow=False)
-def list_presets(publish) -> None:
+def list_presets(publish, update) -> None:
     """List the pretrained models."""
     from zoo import presets
 
     if publish:
         click.echo(f"Written to {publish}: {', '.join(presets.publish(publish))}")
         return
+    if update:
+        presets.update_table()
     rows = [("name", "model", "data", "MiB", "FactorVAE score", "MIG")]
     for name, row in presets.table().items():
         scores = (row["scores"].get(metric) for metric in ("factor_vae_score", "mig"))

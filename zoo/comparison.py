@@ -1,7 +1,6 @@
 """Many runs side by side: a table of their settings and scores, and how far their metrics agree."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from zoo import runs
+from zoo import files, runs
 
 CORRELATIONS = {"Pearson": stats.pearsonr, "Kendall": stats.kendalltau, "Spearman": stats.spearmanr}
 LEAST_RUNS = 3
@@ -98,7 +97,7 @@ def _read(folder: Path) -> dict:
     settings = config.pop("settings")
     file = folder / "scores.json"
     try:
-        scores = json.loads(file.read_text(encoding="utf-8"))["scores"]
+        scores = files.read_json(file)["scores"]
     except FileNotFoundError:
         raise ValueError(
             f"Expected a scored run. Received: {folder}, without scores.json. Score it: zoo evaluate {folder} "

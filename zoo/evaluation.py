@@ -77,11 +77,13 @@ class Evaluation:
         bound: the evidence lower bound and what it is made of; see `zoo.evaluate`.
         seconds: wall time of the encoding, the bound included.
         metrics: what each metric found, in the order in which they were asked for.
+        table: the codes that they were taken of.
     """
 
     bound: dict[str, float]
     seconds: float
     metrics: list[Scored]
+    table: Table
 
     @property
     def scores(self) -> dict[str, float]:
@@ -217,7 +219,8 @@ def evaluate_in_detail(
     bound = elbo_scores(table, data.image_shape, model.likelihood.is_density)
     seconds = time.perf_counter() - start
     shown = progress.bar(iterable=names, desc="score", unit="metric", disable=not show_progress)
-    return Evaluation(bound, seconds, [score(table, name, seed=seed, jobs=jobs) for name in shown])
+    scored = [score(table, name, seed=seed, jobs=jobs) for name in shown]
+    return Evaluation(bound, seconds, scored, table)
 
 
 def score(table: Table, metric: str, *, seed: int = 0, jobs: int = 1) -> Scored:

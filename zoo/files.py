@@ -1,12 +1,17 @@
 """Files and folders that are written whole or not at all."""
 
 import contextlib
+import json
+import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 PARTIAL = ".partial-"
+# What JSON has no numbers for.
+NO_NUMBERS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 
 
 @contextlib.contextmanager
@@ -69,6 +74,47 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes a text file whole."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Writes JSON whole, and strictly: what is no finite number stands as the text `"Infinity"`, `"NaN"`, ...
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "scores.json"
+        >>> write_json(path, {"total_correlation": math.inf})
+        >>> json.loads(path.read_text()), read_json(path)
+        ({'total_correlation': 'Infinity'}, {'total_correlation': inf})
+    """
+    write_text(path, json.dumps(_mapped(value, _as_text), indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """What `write_json` wrote.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it holds no JSON.
+    """
+    return _mapped(json.loads(Path(path).read_text(encoding="utf-8")), _as_number)
+
+
+def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(value, dict):
+        return {name: _mapped(item, change) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(item, change) for item in value]
+    return change(value)
+
+
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return next(text for text, known in NO_NUMBERS.items() if repr(known) == repr(float(value)))
+
+
+def _as_number(value: Any) -> Any:
+    return NO_NUMBERS.get(value, value) if isinstance(value, str) else value
 
 
 def remove_partials(folder: str | os.PathLike) -> None:

@@ -1,10 +1,12 @@
 """What is written about a trained model: scores, pictures and a card to read."""
 
-import json
 import os
 import platform
+import re
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,12 +52,21 @@ def score(
     )
     if out is not None:
         how = {"data": data, "samples": samples, "seed": seed, "jobs": jobs}
-        details = {
-            scored.metric: {"parameters": scored.parameters, "seconds": scored.seconds}
-            for scored in found.metrics
-        }
-        write_scores(out, found.scores, **how, encoding_seconds=found.seconds, metrics=details)
+        write_scores(out, found.scores, **how, **details(found))
     return found
+
+
+def details(found: evaluation.Evaluation) -> dict[str, Any]:
+    """How scores came about: each metric's parameters, entries and seconds, for `write_scores`."""
+    metrics = {
+        scored.metric: {
+            "parameters": scored.parameters,
+            "entries": list(scored.scores),
+            "seconds": scored.seconds,
+        }
+        for scored in found.metrics
+    }
+    return {"encoding_seconds": found.seconds, "metrics": metrics}
 
 
 def draw_traversals(
@@ -155,8 +166,13 @@ def export_model(
             raise ValueError(f"A SavedModel takes no {', '.join(options)}: choose --format litert.")
         return export.saved_model(model, out, overwrite=overwrite)
     data = datasets.load(_data_of(path, data))
-    images = data.images(np.random.default_rng(0).integers(len(data), size=MEASURED))
+    images = measured_images(data)
     return getattr(export, form)(model, out, images, overwrite=overwrite, **options)
+
+
+def measured_images(data: datasets.Dataset) -> np.ndarray:
+    """The images of a dataset that exported files are compared with their model on."""
+    return data.images(np.random.default_rng(0).integers(len(data), size=MEASURED))
 
 
 def _data_of(path: str | os.PathLike, data: str | None) -> str:
@@ -174,9 +190,9 @@ def _data_of(path: str | os.PathLike, data: str | None) -> str:
 
 
 def write_scores(file: str | os.PathLike, scores: Mapping[str, float], **how) -> None:
-    """Writes `scores.json`: the scores, and how they were taken."""
-    content = {"scores": dict(scores), "how": {**how, "versions": versions()}}
-    files.write_text(file, json.dumps(content, indent=2) + "\n")
+    """Writes `scores.json`: the scores, and how they were taken, on what hardware and by which versions."""
+    made = {"hardware": hardware(), "commit": commit(), "versions": versions()}
+    files.write_json(file, {"scores": dict(scores), "how": {**how, **made}})
 
 
 def pictures(model: keras.Model, data, data_name: str) -> dict[str, Figure]:
@@ -231,6 +247,46 @@ def pixels(figure: Figure) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
+def hardware() -> str:
+    """The processors that this process may use, and its GPUs."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    devices = tf.config.list_physical_devices("GPU")
+    gpus = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in devices]
+    parts = [
+        f"{cores} core{'s' * (cores > 1)} of {_processor()}",
+        *(gpu or "a GPU" for gpu in gpus),
+    ]
+    return ", ".join(parts)
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    text = facts.read_text(encoding="utf-8") if facts.exists() else ""
+    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return name[1] if name else platform.processor() or platform.machine()
+
+
+def commit() -> str | None:
+    """The commit of the checkout that this is run from, `-dirty` where it was changed; None where it is none."""
+    root = Path(zoo.__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    command = [
+        "git",
+        "-C",
+        str(root),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=12",
+        "--exclude=*",
+    ]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
 def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     return {
@@ -249,7 +305,7 @@ CARD = """\
 
 {steps} updates of {batch_size} images, {latent_dim} latents, {likelihood} likelihood,
 Adam {learning_rate:g}, {precision}, seed {seed}{settings}.
-Training took {seconds:.0f} s on {cores} cores ({machine}).
+Training took {seconds:.0f} s on {hardware}.
 
 ## Scores on {samples} images, seed {seed}
 
@@ -290,8 +346,7 @@ def card(
             **config,
             "settings": settings,
             "seconds": last["seconds"],
-            "cores": os.cpu_count(),
-            "machine": platform.machine(),
+            "hardware": hardware(),
             "samples": evaluation.SAMPLES,
             "scores": _table(scores),
             "terms": _table(terms),

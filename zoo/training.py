@@ -266,7 +266,7 @@ def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool)
     for symptom in symptoms:
         warnings.warn(symptom, UserWarning, stacklevel=3)
     figures = report.pictures(model, data, config.data)
-    figures["curves"] = _curves(history, config)
+    figures["curves"] = curves(history, config)
     for name, figure in figures.items():
         report.save_figure(figure, folder / "figures" / f"{name}.png")
     export.saved_model(model, folder / "saved_model" / "1", overwrite=True)
@@ -276,7 +276,8 @@ def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool)
     return Run(folder, model, scores, written)
 
 
-def _curves(history: list[dict[str, float]], config: runs.Config):
+def curves(history: list[dict[str, float]], config: runs.Config):
+    """The figure of a run's history."""
     columns = {name: [row[name] for row in history] for name in history[0] if name != "seconds"}
     return plots.curves(columns, title=f"{config.model} on {config.data}")
 

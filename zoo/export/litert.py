@@ -55,7 +55,7 @@ def litert(
         overwrite: whether an existing file is replaced.
 
     Raises:
-        zoo.export.Inexact: the file differs by more than `tolerance`. Nothing is written.
+        zoo.export.Inexact: the file differs by more than `tolerance`, or does not run. Nothing is written.
         FileExistsError: the file exists and `overwrite` is false.
         ImportError: ai-edge-litert is not installed: `pip install "vae-zoo[litert]"`.
         ValueError: an argument is out of range.
@@ -77,13 +77,23 @@ def litert(
     model = in_float32(model)
     given = _fidelity.inputs(model, images, list(SIGNATURES))
     content = _converted(model, given, precision, batch)
-    errors = _fidelity.measure(model, _runner(content, batch), given)
+    errors = _measured(model, content, given, precision, batch)
     tolerance = TOLERANCES[precision] if tolerance is None else tolerance
     _fidelity.check(errors, tolerance, f"The {precision} LiteRT file")
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.whole_file(path) as partial:
         partial.write_bytes(content)
     return Exported(path, len(content), errors)
+
+
+def _measured(model, content: bytes, given: Mapping, precision: str, batch: int) -> dict:
+    try:
+        return _fidelity.measure(model, _runner(content, batch), given)
+    except RuntimeError as error:
+        # As when a divisor is rounded to zero.
+        raise _fidelity.Inexact(
+            f"The {precision} LiteRT file does not run ({error}). Nothing was written. Choose a finer precision."
+        ) from None
 
 
 def _converted(model, given: Mapping, precision: str, batch: int) -> bytes:

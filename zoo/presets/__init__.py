@@ -9,13 +9,15 @@ from zoo.presets._fetch import find as find
 from zoo.presets._fetch import is_preset as is_preset
 from zoo.presets._integrity import Damaged as Damaged
 from zoo.presets._integrity import verify as verify
+from zoo.presets._integrity import write_sums as write_sums
 from zoo.presets._publish import facts as facts
 from zoo.presets._publish import publish as publish
+from zoo.presets._publish import update_table as update_table
 from zoo.presets._table import table as table
 
 
 def __getattr__(name: str):
-    if name in ("from_preset", "save"):
+    if name in ("from_preset", "save", "write"):
         from zoo.presets import _store as store
 
         return getattr(store, name)

@@ -9,6 +9,7 @@ from typing import Any
 from zoo import files
 from zoo.presets import _integrity as integrity
 from zoo.presets._fetch import find, own_folders
+from zoo.presets._table import FILE
 
 INDEX = "index.json"
 
@@ -40,8 +41,7 @@ def publish(
     with files.whole_folder(out, overwrite=overwrite) as partial:
         for folder in folders:
             shutil.copytree(folder, partial / folder.name)
-        index = json.dumps(rows, indent=1)
-        (partial / INDEX).write_text(index + "\n", encoding="utf-8")
+        files.write_json(partial / INDEX, rows)
     return [folder.name for folder in folders]
 
 
@@ -57,7 +57,7 @@ def facts(name: str | os.PathLike) -> dict[str, Any]:
     """
     folder = find(name)
     scores = folder / "scores.json"
-    found = json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else {}
+    found = files.read_json(scores) if scores.exists() else {}
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return {
         "model": config["class_name"],
@@ -66,6 +66,15 @@ def facts(name: str | os.PathLike) -> dict[str, Any]:
         "sha256": integrity.digest(folder / integrity.SUMS),
         "scores": found.get("scores", {}),
     }
+
+
+def update_table() -> None:
+    """Writes the zoo's table of presets anew, of what `saved_models/` holds; for those who add a preset.
+
+    Raises:
+        Damaged: a preset is not whole. The table stays as it is.
+    """
+    files.write_json(FILE, {folder.name: facts(folder) for folder in _own()})
 
 
 def _own() -> list[Path]:

@@ -1,8 +1,10 @@
 """Which presets there are: data, in `table.json`."""
 
 import json
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+FILE = Path(__file__).with_name("table.json")
 
 
 def table() -> dict[str, dict[str, Any]]:
@@ -15,5 +17,4 @@ def table() -> dict[str, dict[str, Any]]:
         >>> all("sha256" in row for row in table().values())
         True
     """
-    text = (files("zoo.presets") / "table.json").read_text(encoding="utf-8")
-    return json.loads(text)
+    return json.loads(FILE.read_text(encoding="utf-8"))

@@ -1,0 +1,201 @@
+"""The card of a preset, written from its `scores.json` and nothing else."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo import datasets, files, registry
+from zoo.pretrained.faults import Faults
+
+# Licences of data that are not rendered by the zoo.
+LICENCES = {"digits": "CC BY 4.0, UCI Machine Learning Repository"}
+OWN = "rendered by the zoo: Apache-2.0"
+
+CARD = """\
+# {name}
+
+A {model} with {latent_dim} latents, trained on `{data}`. {objective}
+
+```python
+import zoo
+
+model = zoo.from_preset("{name}")
+codes = model.encode(images).mean()  # images: (n, {shape}), float in [0, 1] or uint8
+```
+
+In TensorFlow alone: `tf.saved_model.load("{name}/1").signatures["encode"](images=images)`.
+
+## Training
+
+{training}
+
+The rule: of {count} finished runs that differ in their seed alone, the one with the highest `{rule}`.
+
+{candidates}
+
+Means of the first and of the last updates that were logged; losses are nats per image.
+
+{terms}
+{symptoms}
+![curves](figures/curves.png)
+
+## Scores
+
+On {samples} images of the training data (none were held out), seed {seed}; reconstruction, kl and elbo are nats per
+image. *Untrained* is the same model before its first update.
+
+{scores}
+
+## What the latents know
+
+{told}
+
+![factors](figures/factors.png)
+![traversals](figures/traversals.png)
+![reconstructions](figures/reconstructions.png)
+
+## Known failures
+
+{failures}
+
+## Files
+
+LiteRT files hold `encode`, `decode` and `reconstruct` for one image at a time. The error is the largest difference of
+any output from the model, on {measured} images of the data.
+
+{files}
+
+## Use
+
+For research on disentanglement, for teaching, and as a small encoder of images like those of `{data}`. It has seen
+no other images and says nothing sensible about them: no photographs, no other sizes or renderings. Do not decide
+anything about people by it.
+
+Licence of the weights: Apache-2.0, as the zoo. Data: {licence}.
+
+Made with {versions}.
+"""
+
+
+def card(folder: str | os.PathLike, name: str | None = None) -> str:
+    """The card of a preset, in Markdown.
+
+    Args:
+        folder: the preset, with the `scores.json` that `make` wrote.
+        name: of the preset; default: the folder's.
+    """
+    found = files.read_json(Path(folder) / "scores.json")
+    scores, how = found["scores"], found["how"]
+    training, config = how["training"], how["training"]["config"]
+    data = datasets.load(config["data"])
+    return CARD.format_map(
+        {
+            **config,
+            "name": name or Path(folder).name,
+            "model": how["model"],
+            "objective": registry.summary(registry.get("models", config["model"])),
+            "shape": ", ".join(map(str, data.image_shape)),
+            "training": _facts(training, data),
+            "count": len(training["candidates"]),
+            "rule": training["rule"],
+            "candidates": _table(
+                ["seed", training["rule"]],
+                [(row["seed"], _number(row["value"])) for row in training["candidates"]],
+            ),
+            "terms": _terms(training["first"], training["last"]),
+            "symptoms": "".join(f"\n**{text}**\n" for text in training["symptoms"]),
+            "samples": f"{min(how['samples'] or len(data), len(data)):,}",
+            "seed": how["seed"],
+            "scores": _scores(scores, how),
+            "told": _told(how["faults"]["factors"]),
+            "failures": _failures(how),
+            "measured": how["measured"],
+            "files": _files(how["files"]),
+            "licence": LICENCES.get(data.name, OWN),
+            "versions": ", ".join(f"{key} {value}" for key, value in how["versions"].items()),
+        }
+    )
+
+
+def _facts(training: Mapping[str, Any], data) -> str:
+    config = training["config"]
+    images = config["steps"] * config["batch_size"]
+    settings = ", ".join(f"{name} = {value}" for name, value in config["settings"].items())
+    passes = images / len(data)
+    rows = [
+        ("data", f"`{config['data']}`: {data.facts}"),
+        ("likelihood", f"`{config['likelihood']}`"),
+        ("settings", settings or "the model's own"),
+        ("updates", f"{config['steps']:,} of {config['batch_size']} images: {passes:.2g} passes"),
+        ("optimizer", f"Adam, learning rate {config['learning_rate']:g}"),
+        ("precision", f"{config['precision']}; the preset computes in float32"),
+        ("seed", str(config["seed"])),
+        ("time", f"{training['seconds']:,.0f} s on {training['hardware']}"),
+        ("commit", training["commit"] or "not from a checkout"),
+    ]
+    return _table(["", ""], rows)
+
+
+def _terms(first: Mapping[str, float], last: Mapping[str, float]) -> str:
+    head = ["", f"updates to {first['step']:,}", f"updates to {last['step']:,}"]
+    names = [name for name in last if name not in ("step", "seconds")]
+    rows = [(name, _number(first.get(name)), _number(last[name])) for name in names]
+    return _table(head, rows)
+
+
+def _scores(scores: Mapping[str, float], how: Mapping[str, Any]) -> str:
+    """All entries, by metric, with the arguments that each metric was called with."""
+    of_metrics = {entry for row in how["metrics"].values() for entry in row["entries"]}
+    groups = {
+        "": {"entries": [name for name in scores if name not in of_metrics], "parameters": {}}
+    }
+    rows = []
+    for metric, row in {**groups, **how["metrics"]}.items():
+        called = ", ".join(f"{k}={v!r}" for k, v in row["parameters"].items() if k != "seed")
+        for place, entry in enumerate(row["entries"]):
+            shown = f"`{metric}({called})`" if metric and place == 0 else ""
+            rows.append(
+                (shown, entry, _number(scores[entry]), _number(how["untrained"].get(entry)))
+            )
+    return _table(["metric", "entry", "value", "untrained"], rows)
+
+
+def _told(factors: Iterable[Mapping[str, Any]]) -> str:
+    rows = [
+        (
+            row["name"],
+            f"z{row['latent']}",
+            f"{row['share']:.0%}",
+            "" if row["second_latent"] is None else f"z{row['second_latent']}",
+            f"{row['second_share']:.0%}",
+        )
+        for row in factors
+    ]
+    return _table(["factor", "best latent", "of its entropy", "second", "of its entropy"], rows)
+
+
+def _failures(how: Mapping[str, Any]) -> str:
+    sentences = Faults(**how["faults"]).sentences()
+    sentences += [
+        f"No `{file}`: {row['refused']}" for file, row in how["files"].items() if "refused" in row
+    ]
+    return "\n".join(f"- {text}" for text in sentences) or "None was measured."
+
+
+def _files(made: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        (f"`{file}`", f"{row['size']:,}", f"{max(row['errors'].values()):.2g}")
+        for file, row in made.items()
+        if "size" in row
+    ]
+    return _table(["file", "bytes", "error"], rows)
+
+
+def _table(head: list[str], rows: Iterable[Iterable]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

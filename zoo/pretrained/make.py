@@ -1,0 +1,180 @@
+"""From finished runs to a preset."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo import (
+    datasets,
+    evaluation,
+    export,
+    files,
+    information,
+    plots,
+    presets,
+    report,
+    runs,
+    training,
+)
+from zoo.checks import check_integer
+from zoo.pretrained.card import card
+from zoo.pretrained.faults import faults
+
+PRECISIONS = ("float32", "float16", "dynamic_int8", "int8")
+MANY_FACTORS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A finished run, with what it was chosen or left for."""
+
+    folder: Path
+    config: runs.Config
+    value: float
+
+
+def make(
+    folders: Iterable[str | os.PathLike],
+    out: str | os.PathLike,
+    *,
+    rule: str | None = None,
+    metrics: Iterable[str] | str = evaluation.ALL,
+    samples: int = evaluation.SAMPLES,
+    seed: int = 0,
+    jobs: int = 1,
+    precisions: Sequence[str] = PRECISIONS,
+    overwrite: bool = False,
+    show_progress: bool = False,
+) -> Path:
+    """Makes a preset of the best of some runs: model, SavedModel, LiteRT files, scores, figures, card, checksums.
+
+    A LiteRT precision whose file differs too much from the model is left out, and the card says so.
+
+    Args:
+        folders: finished runs that differ in nothing but their seed.
+        out: the preset's new folder, whose name is the preset's.
+        rule: which entry of the runs' scores decides, the highest being best; default: `factor_vae_score`, or `elbo`
+            where the data have fewer than two factors.
+        metrics: for the card; as for `zoo.evaluate`.
+        samples: as for `zoo.evaluate`.
+        seed: as for `zoo.evaluate`.
+        jobs: as for `zoo.evaluate`.
+        precisions: of LiteRT files; each becomes `PRECISION.tflite`.
+        overwrite: whether an existing folder is replaced.
+        show_progress: whether progress bars are shown.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: there is no run, one is not finished or lacks the score, or they differ in more than the seed.
+        FileExistsError: `out` exists and `overwrite` is false.
+        ImportError: ai-edge-litert is not installed: `pip install "vae-zoo[litert]"`.
+    """
+    files.check_new(out, overwrite)
+    rule, candidates = _candidates([Path(folder) for folder in folders], rule)
+    best = max(candidates, key=lambda run: run.value)
+    model = export.float32_copy(runs.load(best.folder))
+    data = datasets.load(best.config.data)
+    how = {"samples": samples, "seed": check_integer("seed", seed, least=0), "jobs": jobs}
+    found = evaluation.evaluate_in_detail(model, data, metrics, show_progress=show_progress, **how)
+    with files.whole_folder(out, overwrite=overwrite) as partial:
+        presets.write(model, partial)
+        facts = {
+            "model": type(model).__name__,
+            "data": best.config.data,
+            **how,
+            **report.details(found),
+            "training": _training(best, rule, candidates, model),
+            "untrained": _untrained(best.config, data, how),
+            "faults": dataclasses.asdict(faults(found.table, data)),
+            "measured": report.MEASURED,
+            "files": _litert(model, data, partial, precisions),
+        }
+        report.write_scores(partial / "scores.json", found.scores, **facts)
+        for name, figure in _figures(model, data, best, found.table).items():
+            report.save_figure(figure, partial / "figures" / f"{name}.png")
+        files.write_text(partial / "card.md", card(partial, Path(out).name))
+        presets.write_sums(partial)
+    return Path(out)
+
+
+def _candidates(folders: list[Path], rule: str | None) -> tuple[str, list[Candidate]]:
+    """The rule, and the runs with what it says of them."""
+    if not folders:
+        raise ValueError("Expected the folders of finished runs. Received: none.")
+    configs = [runs.load_config(folder) for folder in folders]
+    for folder, config in zip(folders, configs, strict=True):
+        if dataclasses.replace(config, seed=configs[0].seed) != configs[0]:
+            raise ValueError(
+                f"Expected runs that differ in their seed alone. Received: {folders[0]} and {folder}."
+            )
+    factors = datasets.load(configs[0].data).factor_names
+    rule = rule or ("factor_vae_score" if len(factors) >= MANY_FACTORS else "elbo")
+    return rule, [
+        Candidate(folder, config, _value(folder, rule))
+        for folder, config in zip(folders, configs, strict=True)
+    ]
+
+
+def _value(folder: Path, rule: str) -> float:
+    try:
+        scores = files.read_json(folder / "scores.json")["scores"]
+    except FileNotFoundError:
+        raise ValueError(
+            f"{folder} is not finished: it has no scores.json. Finish it: zoo train ... --resume"
+        ) from None
+    if rule not in scores:
+        raise ValueError(f"{folder} has no score `{rule}`. It has: {', '.join(scores)}.")
+    return scores[rule]
+
+
+def _training(best: Candidate, rule: str, candidates: list[Candidate], model) -> dict[str, Any]:
+    history = runs.read_history(best.folder)
+    made = files.read_json(best.folder / "scores.json")["how"]
+    return {
+        "config": dataclasses.asdict(best.config),
+        "rule": rule,
+        "candidates": [{"seed": run.config.seed, "value": run.value} for run in candidates],
+        "seconds": history[-1]["seconds"],
+        "hardware": made["hardware"],
+        "commit": made["commit"],
+        "first": history[0],
+        "last": history[-1],
+        "symptoms": model.symptoms(history[-1]),
+    }
+
+
+def _untrained(config: runs.Config, data, how: dict[str, Any]) -> dict[str, float]:
+    """Quick scores of the model before its first update."""
+    return evaluation.evaluate(training.make_model(config, data), data, **how)
+
+
+def _litert(model, data, folder: Path, precisions: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Writes the LiteRT files; size and errors of each, or why it was refused."""
+    images = report.measured_images(data)
+    made = {}
+    for precision in precisions:
+        file = folder / f"{precision}.tflite"
+        try:
+            exported = export.litert(model, file, images, precision=precision)
+            made[file.name] = {"size": exported.size, "errors": exported.errors}
+        except export.Inexact as error:
+            made[file.name] = {"refused": str(error).partition(". ")[0] + "."}
+    return made
+
+
+def _figures(model, data, best: Candidate, table: evaluation.Table) -> dict[str, Any]:
+    figures = report.pictures(model, data, best.config.data)
+    figures["curves"] = training.curves(runs.read_history(best.folder), best.config)
+    if data.factor_names:
+        figures["factors"] = plots.heat_map(
+            information.mutual_information_matrix(table.codes, table.factors),
+            rows=data.factor_names,
+            columns=[f"z{number}" for number in range(table.codes.shape[1])],
+            label="mutual information, nats",
+            title=f"{type(model).__name__} on {best.config.data}",
+        )
+    return figures
