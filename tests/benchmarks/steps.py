@@ -1,6 +1,6 @@
 """CPU time of every model's update against the same update written out by hand in plain TensorFlow.
 
-    python tests/benchmarks/steps.py                                    # all models, a few minutes each on a busy machine
+    python tests/benchmarks/steps.py    # all models
     python tests/benchmarks/steps.py --models vae,iwae --batch-size 32 --image 64x64x3 --blocks 20
 
 A bare step is what somebody would write who wants this one update and nothing else: copies of the model's Keras
@@ -204,7 +204,7 @@ def beta_tc_vae(parts: Parts, images, beta=6.0, dataset_size=737_280) -> tf.Tens
     """Chen et al. 2018, equations 4 and S5 (weighted), with MI + TC + DW as the KL in closed form."""
     rec, kl, mean, log_variance, latents = vae_terms(parts, images)
     pairs = log_normal(latents[:, None], mean, log_variance)  # Latents i under the image j.
-    log_count = tf.math.log(float(dataset_size) * tf.cast(tf.shape(images)[0], tf.float32))
+    log_count = math.log(dataset_size * images.shape[0])
     log_joint = tf.reduce_logsumexp(tf.reduce_sum(pairs, axis=2), axis=1) - log_count
     log_marginals = tf.reduce_logsumexp(pairs, axis=1) - log_count
     total_correlation = log_joint - tf.reduce_sum(log_marginals, axis=1)
@@ -215,7 +215,7 @@ def dip_vae(parts: Parts, images, lambda_od=10.0, lambda_d=10.0) -> tf.Tensor:
     """Kumar et al. 2018, equation 7: DIP-VAE-II."""
     rec, kl, mean, log_variance, _ = vae_terms(parts, images)
     centred = mean - tf.reduce_mean(mean, axis=0)
-    covariance = tf.matmul(centred, centred, transpose_a=True) / tf.cast(len(mean), tf.float32)
+    covariance = tf.matmul(centred, centred, transpose_a=True) / float(mean.shape[0])
     covariance += tf.linalg.diag(tf.reduce_mean(tf.exp(log_variance), axis=0))
     diagonal = tf.linalg.diag_part(covariance)
     off_diagonal = tf.reduce_sum(tf.square(covariance)) - tf.reduce_sum(tf.square(diagonal))
@@ -227,7 +227,7 @@ def info_vae(parts: Parts, images, weight=1000.0 - 1) -> tf.Tensor:
     """Zhao et al. 2017, equation 6 with alpha = 0 and lambda = 1000; Gretton et al. 2012, equation 3."""
     rec, kl, *_, latents = vae_terms(parts, images)
     others = normal(tf.shape(latents), parts.seed())
-    count = tf.cast(len(latents), tf.float32)
+    count = float(latents.shape[0])
 
     def kernels(these, those):
         distances = tf.reduce_sum(tf.square(these[:, None] - those), axis=2)
@@ -373,12 +373,12 @@ def generate(parts: Parts, count: int, seed, realism: Callable) -> tf.Tensor:
 def info_gan(parts: Parts, images) -> dict[str, tf.Tensor]:
     """Chen et al. 2016, equation 6, with the non-saturating loss."""
     seed = parts.seed()
-    fakes, _ = generated(parts, len(images), fold_in(seed, 1))
+    fakes, _ = generated(parts, images.shape[0], fold_in(seed, 1))
     with tf.GradientTape() as tape:
         real, fake = tf.split(scores(parts, tf.concat([images, fakes], axis=0)), 2)
         critic_loss = 0.5 * tf.reduce_mean(tf.nn.softplus(-real) + tf.nn.softplus(fake))
     parts.train_discriminator(tape, critic_loss)
-    loss = generate(parts, len(images), fold_in(seed, 0), lambda fake: tf.nn.softplus(-fake))
+    loss = generate(parts, images.shape[0], fold_in(seed, 0), lambda fake: tf.nn.softplus(-fake))
     return {"loss": loss, "discriminator_loss": critic_loss}
 
 
@@ -388,14 +388,14 @@ def info_wgan_gp(parts: Parts, *batches) -> dict[str, tf.Tensor]:
     losses = [
         criticise(parts, images, fold_in(seed, 1 + number)) for number, images in enumerate(batches)
     ]
-    loss = generate(parts, len(batches[0]), fold_in(seed, 0), lambda fake: -fake)
+    loss = generate(parts, batches[0].shape[0], fold_in(seed, 0), lambda fake: -fake)
     return {"loss": loss, "discriminator_loss": tf.reduce_mean(losses)}
 
 
 def criticise(parts: Parts, images, seed, weight=10.0) -> tf.Tensor:
     """One update of the critic."""
-    fakes, _ = generated(parts, len(images), seed)
-    places = tf.random.stateless_uniform((len(images), 1, 1, 1), fold_in(seed, 2))
+    fakes, _ = generated(parts, images.shape[0], seed)
+    places = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), fold_in(seed, 2))
     between = fakes + places * (images - fakes)
     with tf.GradientTape() as tape:
         real, fake = tf.split(scores(parts, tf.concat([images, fakes], axis=0)), 2)
@@ -568,9 +568,7 @@ def main() -> int:
 def parsed() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--models", type=names, default=names(",".join(zoo.registry.names("models")))
-    )
+    parser.add_argument("--models", type=names, default=",".join(zoo.registry.names("models")))
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--image", type=shape, default=(64, 64, 1), help="such as 64x64x1")
     parser.add_argument("--blocks", type=int, default=10)
