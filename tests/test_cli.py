@@ -268,3 +268,34 @@ def test_a_preset_serves_wherever_a_run_does(model_file, tmp_path, monkeypatch):
     code, text = command("presets")
     assert code == 0
     assert text.startswith("name")
+
+
+def test_a_preset_is_made_of_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        code, text = command("train", "vae", "--data", "digits", "--steps", 2, "--latent-dim", 2,
+                             "--likelihood", "continuous_bernoulli", "--seed", seed, "--out", f"run{seed}")  # fmt: skip
+        assert code == 0, text
+    made = tmp_path / "saved_models" / "tiny"
+    code, text = command("make-preset", "run0", "run1", "--out", made)
+    assert code == 0, text
+    assert f"Written: {made}" in text
+    assert "the one with the highest `elbo`" in (made / "card.md").read_text(encoding="utf-8")
+    code, text = command("make-preset", "run0", "--out", made)
+    assert code == 2
+    assert "exists" in text
+
+
+def test_the_table_of_presets_is_made_of_the_folder(tmp_path, monkeypatch):
+    from zoo.presets import _fetch, _publish, _table
+
+    model = models.VAE((8, 8, 1), 2, seed=0)
+    model.save_to_preset(tmp_path / "saved_models" / "tiny")
+    monkeypatch.setattr(_publish, "own_folders", lambda: [tmp_path / "saved_models"])
+    monkeypatch.setattr(_fetch, "own_folders", lambda: [tmp_path / "saved_models"])
+    for module in (_publish, _table):
+        monkeypatch.setattr(module, "FILE", tmp_path / "table.json")
+    code, text = command("presets", "--update")
+    assert code == 0, text
+    assert "tiny" in text
+    assert "VAE" in text

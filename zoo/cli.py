@@ -217,7 +217,7 @@ def list_presets(publish, update) -> None:
     for name, row in presets.table().items():
         scores = (row["scores"].get(metric) for metric in ("factor_vae_score", "mig"))
         numbers = ("" if score is None else f"{score:.3f}" for score in scores)
-        rows.append((name, row["model"], row["data"], f"{row['size'] / 2**20:.1f}", *numbers))
+        rows.append((name, row["model"], row["data"] or "", f"{row['size'] / 2**20:.1f}", *numbers))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))

@@ -245,7 +245,9 @@ def heat_map(
     _check_names("rows", rows, matrix.shape[0])
     _check_names("columns", columns, matrix.shape[1])
     size = _cells_size(matrix.shape)
-    figure = Figure(figsize=(size[0] + 1.6, max(size[1] + 0.8, 2.2)), dpi=_DPI, layout="constrained")
+    figure = Figure(
+        figsize=(size[0] + 1.6, max(size[1] + 0.8, 2.2)), dpi=_DPI, layout="constrained"
+    )
     axes = figure.add_subplot()
     image = axes.imshow(matrix, cmap="viridis", vmin=min(matrix.min(), 0.0), aspect="auto")
     _write_cells(axes, image, [[_number(value) for value in row] for row in matrix])
