@@ -6,6 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import log_loss, mutual_info_score
 from sklearn.model_selection import KFold
@@ -17,6 +18,7 @@ from zoo.metrics import (
     dci,
     downstream,
     explicitness,
+    importance_matrix,
     infomec,
     irs,
     modularity,
@@ -526,3 +528,30 @@ def test_udr_of_noise_is_low_and_leaves_no_trace():
 def test_udr_refuses(codes, arguments, message):
     with pytest.raises(ValueError, match=message):
         udr(codes, **arguments)
+
+
+# The importances of DCI as a matrix.
+
+
+def test_dci_follows_from_the_matrix_of_importances():
+    generator = np.random.default_rng(0)
+    factors = generator.integers([3, 4, 5], size=(600, 3))
+    codes = factors @ generator.normal(size=(3, 4)) + 0.3 * generator.normal(size=(600, 4))
+    options = {"trees": 5, "seed": 3}
+    matrix = importance_matrix(codes, factors, **options)
+    assert matrix.shape == (3, 4)
+    np.testing.assert_allclose(matrix.sum(axis=1), 1)
+    totals = matrix.sum(axis=0)
+    entropies = np.array([stats.entropy(column / column.sum()) for column in matrix.T])
+    disentanglement = np.average(1 - entropies / np.log(3), weights=totals)
+    completeness = np.mean([1 - stats.entropy(row) / np.log(4) for row in matrix])
+    scores = dci(codes, factors, **options)
+    assert scores["dci"] == pytest.approx(disentanglement)
+    assert scores["dci_completeness"] == pytest.approx(completeness)
+
+
+def test_a_factor_of_one_value_has_no_importances():
+    factors = np.random.default_rng(0).integers([3, 1, 4], size=(300, 3))
+    with pytest.warns(UserWarning, match="its only value is 0"):
+        matrix = importance_matrix(factors[:, ::-1] + 0.0, factors, trees=2)
+    np.testing.assert_allclose(matrix, [[0, 0, 1], [0, 0, 0], [1, 0, 0]], atol=1e-9)

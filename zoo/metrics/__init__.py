@@ -2,10 +2,11 @@
 
 A metric is `f(codes, factors, *, seed=0, ...) -> dict[str, float]`: NumPy in, plain floats out, the
 headline score first, under the function's own name. A new one is one new file and one line here;
-what they share is in `base.py`. `udr` compares codes of several models and
-takes no factors, so that it is not one of them.
+what they share is in `base.py`. `udr`, which compares codes of several models and takes no factors,
+and `importance_matrix`, which gives a matrix, are none of them.
 """
 
+from zoo.metrics._importances import importance_matrix as importance_matrix
 from zoo.metrics._udr import udr as udr
 from zoo.metrics.beta_vae_score import beta_vae_score as beta_vae_score
 from zoo.metrics.dci import dci as dci

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from zoo.checks import check_integer
-from zoo.metrics import _boosters, base
+from zoo.metrics import _importances
 
 
 def dci(
@@ -63,40 +62,16 @@ def dci(
         Representations", section 2; boosted trees as in Locatello et al. 2019, "Challenging Common
         Assumptions".
     """
-    codes, factors = base.check_table(codes, factors)
-    check_integer("trees", trees, least=1)
-    check_integer("depth", depth, least=1)
-    make = _boosters.find(booster, importances=True)
-    generator = np.random.default_rng(seed)
-    split = base.split_table(generator, codes, factors, train_samples, test_samples)
-    seeds = generator.integers(2**31, size=len(split.factors)).tolist()
-    tasks = [
-        (make(trees, depth, tree_seed), split.train, train, split.test, test)
-        for tree_seed, (train, test) in zip(seeds, split.factors.values(), strict=True)
-    ]
-    costs = [train.max() for train, _ in split.factors.values()]
-    importances, trained, tested = zip(*base.each(_learn, tasks, costs, jobs), strict=True)
-    weights = np.stack(importances, axis=1)
+    found = _importances.learn(
+        codes, factors, seed, train_samples, test_samples, booster, trees, depth, jobs
+    )
+    weights = found.importances.T
     return {
         "dci": _purity(weights),
         "dci_completeness": _purity(weights.T),
-        "dci_informativeness_test": float(np.mean(tested)),
-        "dci_informativeness_train": float(np.mean(trained)),
+        "dci_informativeness_test": float(np.mean(found.tested)),
+        "dci_informativeness_train": float(np.mean(found.trained)),
     }
-
-
-def _learn(model, train, train_numbers, test, test_numbers) -> tuple[np.ndarray, float, float]:
-    """Importances of the latents for one factor, and accuracies on the two sets of rows."""
-    model = base.fit(model, train, train_numbers)
-    importances = np.zeros(train.shape[1])
-    if hasattr(model, "feature_importances_"):  # else the factor has one value in these rows
-        importances += model.feature_importances_
-        importances /= importances.sum() or 1.0
-    return (
-        importances,
-        float(np.mean(model.predict(train) == train_numbers)),
-        float(np.mean(model.predict(test) == test_numbers)),
-    )
 
 
 def _purity(weights: np.ndarray) -> float:
