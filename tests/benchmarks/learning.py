@@ -6,10 +6,14 @@
 A run is a `zoo train` of its own process, in a folder of `--out`, with the settings that the command would take by
 itself. Its scores are set beside those of the same model before the first update: what an encoder's architecture
 alone scores is no merit of training.
+
+What finished runs show is kept in `learning.csv` beside this file, with the commit and the hardware of each; the table
+is made of it, and a run that stands there is not repeated. Remove its row to measure it anew.
 """
 
 import argparse
 import csv
+import io
 import json
 import statistics
 import subprocess
@@ -18,6 +22,7 @@ from pathlib import Path
 
 DATA = "shapes2d"
 METRIC = "factor_vae_score"
+RESULTS = Path(__file__).with_name("learning.csv")
 # Rows beside those of the models' defaults.
 VARIANTS = {
     "beta_tc_vae (mss)": ("beta_tc_vae", ["estimator=mss"]),
@@ -69,38 +74,71 @@ def score_untrained(folder: Path) -> None:
     files.write_text(folder / "untrained.json", json.dumps(scores, indent=2) + "\n")
 
 
-def measured(folder: Path) -> dict[str, float] | None:
-    """What a finished run shows, or None."""
+def measured(folder: Path) -> dict | None:
+    """What a finished run shows, and how it was made; or None."""
+    from zoo import files, runs
+
     if not (folder / "untrained.json").exists():
         return None
-    scores = json.loads((folder / "scores.json").read_text())["scores"]
-    untrained = json.loads((folder / "untrained.json").read_text())
-    with (folder / "history.csv").open(newline="") as lines:
-        history = list(csv.DictReader(lines))
+    found = files.read_json(folder / "scores.json")
+    untrained = files.read_json(folder / "untrained.json")
+    config, history = runs.load_config(folder), runs.read_history(folder)
     return {
-        "first": float(history[0]["loss"]),
-        "last": float(history[-1]["loss"]),
-        "reconstruction": scores["reconstruction"],
-        "score": scores[METRIC],
-        "mig": scores["mig"],
+        "steps": config.steps,
+        "batch_size": config.batch_size,
+        "precision": config.precision,
+        "learning_rate": config.learning_rate,
+        "settings": json.dumps(config.settings),
+        "first": history[0]["loss"],
+        "last": history[-1]["loss"],
+        "reconstruction": found["scores"]["reconstruction"],
+        "score": found["scores"][METRIC],
+        "mig": found["scores"]["mig"],
         "untrained": untrained[METRIC],
-        "seconds": float(history[-1]["seconds"]),
+        "seconds": history[-1]["seconds"],
+        "hardware": found["how"]["hardware"],
+        "commit": found["how"]["commit"],
     }
 
 
-def table(options) -> str:
+def kept() -> dict[tuple[str, int], dict[str, str]]:
+    """What stands in `learning.csv`, by row and seed."""
+    if not RESULTS.exists():
+        return {}
+    with RESULTS.open(newline="", encoding="utf-8") as lines:
+        return {(line["row"], int(line["seed"])): line for line in csv.DictReader(lines)}
+
+
+def keep(out: Path, seeds: int) -> None:
+    """Adds the finished runs of a folder to `learning.csv`."""
+    from zoo import files
+
+    lines = kept()
+    for row in rows():
+        for seed in range(seeds):
+            run = measured(folder_of(out, row, seed))
+            if run:
+                lines.setdefault((row, seed), {"row": row, "seed": seed, **run})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, next(iter(lines.values()), {}), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines[key] for key in sorted(lines))
+    files.write_text(RESULTS, text.getvalue())
+
+
+def table() -> str:
     """Means over the seeds, with the standard deviation of the scores, in Markdown."""
     lines = [
         "| model | loss, first → last 100 updates | reconstruction | FactorVAE score | untrained | MIG | runs |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in rows():
-        found = [measured(folder_of(options.out, row, seed)) for seed in range(options.seeds)]
-        runs = [run for run in found if run]
-        if not runs:
-            continue
-        mean = {name: statistics.mean(run[name] for run in runs) for name in runs[0]}
-        spread = {name: statistics.pstdev(run[name] for run in runs) for name in runs[0]}
+    found = kept()
+    for row in sorted({row for row, _ in found}):
+        runs = [line for (of, _), line in found.items() if of == row]
+        numbers = ("first", "last", "reconstruction", "score", "untrained", "mig")
+        columns = {name: [float(run[name]) for run in runs] for name in numbers}
+        mean = {name: statistics.mean(column) for name, column in columns.items()}
+        spread = {name: statistics.pstdev(column) for name, column in columns.items()}
         lines.append(
             f"| {row} | {mean['first']:.0f} → {mean['last']:.0f} | {mean['reconstruction']:.0f} "
             f"| {mean['score']:.2f} ± {spread['score']:.2f} "
@@ -127,9 +165,11 @@ def main() -> None:
         chosen = options.models.split(",") if options.models else rows()
         for seed in range(options.seeds):
             for row in chosen:
-                print(f"{row}, seed {seed}", flush=True)
-                train(row, seed, options)
-    print(table(options))
+                if (row, seed) not in kept():
+                    print(f"{row}, seed {seed}", flush=True)
+                    train(row, seed, options)
+    keep(options.out, options.seeds)
+    print(table())
     return None
 
 
