@@ -110,6 +110,11 @@ def test_runs_that_make_no_preset_are_refused(made_runs, tmp_path, fault):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_unknown_precision_is_refused_before_any_work(made_runs, tmp_path):
+    with pytest.raises(ValueError, match='Did you mean "float16"'):
+        pretrained.make(made_runs, tmp_path / "out", precisions=["float61"])
+
+
 def test_nothing_is_replaced_unasked(made_runs, made):
     with pytest.raises(FileExistsError, match="exists"):
         pretrained.make(made_runs, made)

@@ -41,3 +41,17 @@ def test_readme_measurements_run(tmp_path, monkeypatch):
     exec(code, {"zoo": zoo, "data": data, "model": model})
     names = {"information.png", "distances.png", "scores.png", "scores.json"}
     assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_readme_lists_every_preset_with_its_scores():
+    from zoo import presets
+
+    for name, row in presets.table().items():
+        (line,) = [line for line in README.splitlines() if line.startswith(f"| [`{name}`]")]
+        cells = [cell.strip() for cell in line.split("|")]
+        assert f"saved_models/{name}/card.md" in cells[1]
+        assert cells[2] == f"`{row['data']}`"
+        assert cells[4] == f"{row['scores']['elbo']:.1f}"
+        for cell, metric in zip(cells[5:8], ("factor_vae_score", "mig", "dci"), strict=True):
+            assert cell in ("–", f"{row['scores'][metric]:.2f}")
+        assert cells[8] == f"{row['size'] / 2**20:.1f}"

@@ -14,11 +14,13 @@ from zoo import (
     information,
     plots,
     presets,
+    registry,
     report,
     runs,
     training,
 )
 from zoo.checks import check_integer
+from zoo.extras import need
 from zoo.pretrained.card import card
 from zoo.pretrained.faults import faults
 
@@ -69,11 +71,17 @@ def make(
         The folder.
 
     Raises:
-        ValueError: there is no run, one is not finished or lacks the score, or they differ in more than the seed.
+        ValueError: there is no run, one is not finished or lacks the score, or they differ in more than the seed; or
+            a metric or precision is unknown. Nothing is written.
         FileExistsError: `out` exists and `overwrite` is false.
         ImportError: ai-edge-litert is not installed: `pip install "vae-zoo[litert]"`.
     """
     files.check_new(out, overwrite)
+    for precision in precisions:
+        if precision not in PRECISIONS:
+            raise ValueError(registry.unknown("precision", precision, PRECISIONS))
+    if precisions:
+        need("ai_edge_litert", extra="litert")  # known before minutes of work
     rule, candidates = _candidates([Path(folder) for folder in folders], rule)
     best = max(candidates, key=lambda run: run.value)
     model = export.float32_copy(runs.load(best.folder))
