@@ -220,7 +220,7 @@ images = tf.constant(np.load(out + "/images.npy"))
 codes = model["encode"](images=images)["mean"]
 made = {"codes": codes, "decoded": model["decode"](latents=codes)["images"],
         "reconstructed": model["reconstruct"](images=images)["images"]}
-model["sample"](count=tf.constant(2), seed=tf.constant(0))
+model["sample"](n=tf.constant(2), seed=tf.constant(0))
 np.savez(out + "/made.npz", **made)
 assert "keras.src.models" not in sys.modules and "zoo" not in sys.modules
 """
