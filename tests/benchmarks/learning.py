@@ -26,7 +26,7 @@ RESULTS = Path(__file__).with_name("learning.csv")
 # Rows beside those of the models' defaults.
 VARIANTS = {
     "beta_tc_vae (mss)": ("beta_tc_vae", ["estimator=mss"]),
-    "dip_vae (ii)": ("dip_vae", ["variant=ii"]),
+    "dip_vae (i)": ("dip_vae", ["variant=i"]),
 }
 
 
