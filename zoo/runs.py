@@ -85,7 +85,7 @@ def load_config(folder: str | os.PathLike) -> Config:
     """
     file = Path(folder) / "config.json"
     try:
-        return Config(**json.loads(file.read_text(encoding="utf-8")))
+        return Config(**files.read_json(file))
     except FileNotFoundError:
         raise ValueError(
             f"Expected the folder of a run. Received: {folder}, without config.json."
@@ -110,8 +110,7 @@ def open_folder(folder: Path, config: Config) -> None:
     """Makes the folder with its `config.json`, and removes what a killed process left half-written."""
     folder.mkdir(parents=True, exist_ok=True)
     files.remove_partials(folder)
-    text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
-    files.write_text(folder / "config.json", text)
+    files.write_json(folder / "config.json", dataclasses.asdict(config))
 
 
 @contextlib.contextmanager

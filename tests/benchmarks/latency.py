@@ -109,7 +109,7 @@ def main() -> None:
 
     model = zoo.from_preset(options.preset)
     data = zoo.datasets.load(zoo.presets.facts(options.preset)["data"])
-    images = data.images(np.random.default_rng(0).integers(len(data), size=64)).astype(np.float32)
+    images = zoo.report.measured_images(data).astype(np.float32)
     if data.image_dtype == np.uint8:
         images /= 255
     with tempfile.TemporaryDirectory() as folder:

@@ -71,7 +71,7 @@ def score_untrained(folder: Path) -> None:
     data = datasets.load(config.data)
     model = training.make_model(config, data)
     scores = evaluation.evaluate(model, data, [METRIC], seed=config.seed)
-    files.write_text(folder / "untrained.json", json.dumps(scores, indent=2) + "\n")
+    files.write_json(folder / "untrained.json", scores)
 
 
 def measured(folder: Path) -> dict | None:

@@ -1,8 +1,9 @@
 """Which presets there are: data, in `table.json`."""
 
-import json
 from pathlib import Path
 from typing import Any
+
+from zoo import files
 
 FILE = Path(__file__).with_name("table.json")
 
@@ -17,4 +18,4 @@ def table() -> dict[str, dict[str, Any]]:
         >>> all("sha256" in row for row in table().values())
         True
     """
-    return json.loads(FILE.read_text(encoding="utf-8"))
+    return files.read_json(FILE)
