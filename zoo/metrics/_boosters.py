@@ -6,10 +6,11 @@ from typing import Any
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 
 from zoo import registry
+from zoo.metrics._gradient_boosting import GradientBoosting
 
 
-def gradient_boosting(trees: int, depth: int, seed: int) -> Any:
-    """scikit-learn's exact trees, those of the published studies."""
+def scikit_learn(trees: int, depth: int, seed: int) -> Any:
+    """scikit-learn's exact trees, those of the published studies: what `GradientBoosting` is held against."""
     return GradientBoostingClassifier(n_estimators=trees, max_depth=depth, random_state=seed)
 
 
@@ -50,7 +51,8 @@ def lightgbm(trees: int, depth: int, seed: int) -> Any:
 
 
 BOOSTERS: dict[str, Callable[[int, int, int], Any]] = {
-    "gradient_boosting": gradient_boosting,
+    "gradient_boosting": GradientBoosting,
+    "scikit_learn": scikit_learn,
     "hist_gradient_boosting": hist_gradient_boosting,
     "lightgbm": lightgbm,
 }
@@ -67,7 +69,7 @@ def find(name: str, importances: bool = False) -> Callable[[int, int, int], Any]
         ValueError: there is no such booster, or its package is missing.
 
     Example:
-        >>> find("gradient_boosting")(100, 3, 0)
+        >>> find("scikit_learn")(trees=100, depth=3, seed=0)
         GradientBoostingClassifier(random_state=0)
     """
     if name not in BOOSTERS:

@@ -29,9 +29,9 @@ def dci(
     always 0 and there is nothing to spread over: completeness, or disentanglement, is then 1 if
     anything matters.
 
-    `booster` is `"gradient_boosting"`, scikit-learn's, whose importances are the published ones, or
-    `"lightgbm"` (`pip install "vae-zoo[lightgbm]"`), some fifty times faster, whose importances are
-    gains of its own loss: never compare scores of the two.
+    `booster` is `"gradient_boosting"`, the published trees; `"scikit_learn"`, the same from that
+    library, six times slower; or `"lightgbm"` (`pip install "vae-zoo[lightgbm]"`), faster still, whose
+    importances are gains of its own loss: never compare its scores with those of the others.
 
     Args:
         codes: `(n, latents)`, the encoder's means.
