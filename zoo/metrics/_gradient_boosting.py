@@ -186,7 +186,10 @@ class Node(NamedTuple):
         is_left[self.order[split.latent, : split.place]] = True
         chosen = is_left.take(self.order).ravel()
         for kept in (chosen, ~chosen):
-            parts = (np.compress(kept, array).reshape(len(array), -1) for array in (self.order, self.ordered))
+            parts = (
+                np.compress(kept, array).reshape(len(array), -1)
+                for array in (self.order, self.ordered)
+            )
             yield Node(*parts, self.total)
 
 
