@@ -8,14 +8,15 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ZOO = ROOT / "zoo"
 
-# Shared ground: names, files on disk, progress bars. Anyone may stand on it; it stands on nothing.
-GROUND = {"registry", "files", "checks", "progress", "extras"}
+# Shared ground: names, files on disk, progress bars, the machine. Anyone may stand on it; it stands on nothing.
+GROUND = {"registry", "files", "checks", "progress", "extras", "hardware"}
 MAY_IMPORT = {
     "registry": set(),
     "files": set(),
     "checks": set(),
     "progress": set(),
     "extras": set(),
+    "hardware": set(),
     "networks": {"layers"},
     "layers": set(),
     "optimizers": set(),

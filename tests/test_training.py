@@ -1,5 +1,6 @@
 """Training runs: what they write, and that they resume exactly."""
 
+import contextlib
 import csv
 import functools
 import json
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import report, runs, training
+from zoo import hardware, report, runs, training
 
 # Small enough for a test, and with both optimizers.
 OPTIONS = {
@@ -149,6 +150,21 @@ def test_interrupt_says_how_to_go_on(tmp_path):
     assert "--resume" in errors.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("flags", "is_slow"), [("fpu avx2", True), ("fpu avx512_bf16 avx2", False), (None, False)]
+)
+def test_bfloat16_without_instructions_for_it_brings_a_warning(
+    tmp_path, monkeypatch, flags, is_slow
+):
+    monkeypatch.setattr(hardware, "FACTS", tmp_path / "cpuinfo")
+    if flags:
+        (tmp_path / "cpuinfo").write_text(f"model name\t: some\nflags\t\t: {flags}\nbugs\t: none\n")
+    expected = pytest.warns(UserWarning, match="no instructions for bfloat16")
+    with expected if is_slow else contextlib.nullcontext():
+        train(tmp_path / "run", steps=1, precision="mixed_bfloat16")
+
+
+@pytest.mark.filterwarnings("ignore:This processor has no instructions for bfloat16")
 def test_mixed_precision_run(tmp_path):
     run = train(tmp_path / "run", steps=2, precision="mixed_bfloat16")
     assert run.model.dtype_policy.name == "mixed_bfloat16"

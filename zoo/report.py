@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import zoo
-from zoo import datasets, evaluation, export, files, plots, presets, runs
+from zoo import datasets, evaluation, export, files, hardware, plots, presets, runs
 from zoo.checks import check_integer
 
 MEASURED = 64  # images that an exported file is compared on
@@ -191,7 +190,7 @@ def _data_of(path: str | os.PathLike, data: str | None) -> str:
 
 def write_scores(file: str | os.PathLike, scores: Mapping[str, float], **how) -> None:
     """Writes `scores.json`: the scores, and how they were taken, on what hardware and by which versions."""
-    made = {"hardware": hardware(), "commit": commit(), "versions": versions()}
+    made = {"hardware": hardware.describe(), "commit": commit(), "versions": versions()}
     files.write_json(file, {"scores": dict(scores), "how": {**how, **made}})
 
 
@@ -245,25 +244,6 @@ def pixels(figure: Figure) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
-
-
-def hardware() -> str:
-    """The processors that this process may use, and its GPUs."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    devices = tf.config.list_physical_devices("GPU")
-    gpus = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in devices]
-    parts = [
-        f"{cores} core{'s' * (cores > 1)} of {_processor()}",
-        *(gpu or "a GPU" for gpu in gpus),
-    ]
-    return ", ".join(parts)
-
-
-def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    text = facts.read_text(encoding="utf-8") if facts.exists() else ""
-    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return name[1] if name else platform.processor() or platform.machine()
 
 
 def commit() -> str | None:
@@ -346,7 +326,7 @@ def card(
             **config,
             "settings": settings,
             "seconds": last["seconds"],
-            "hardware": hardware(),
+            "hardware": hardware.describe(),
             "samples": evaluation.SAMPLES,
             "scores": _table(scores),
             "terms": _table(terms),

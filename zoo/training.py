@@ -20,6 +20,7 @@ from zoo import (
     evaluation,
     export,
     files,
+    hardware,
     models,
     plots,
     progress,
@@ -90,7 +91,7 @@ def train(
         settings: further arguments of the model. Schedules may be written as text: `"linear(4, 1000)"`. What is not
             given is the model's `short_run`, else its default: FactorVAE's γ is 30 here.
         seed: of weights, sampling and the order of the images.
-        precision: `"float32"`, or `"mixed_bfloat16"`, which is faster.
+        precision: `"float32"`, or `"mixed_bfloat16"`, which is faster on processors and GPUs that have it.
         learning_rate: of the model's Adam; further optimizers keep the ratio to it that the papers give them.
             Default: the model's `short_learning_rate`, mostly 5e-4, which suits short runs; papers take 1e-4 for
             300,000 updates.
@@ -100,8 +101,8 @@ def train(
         show_progress: whether progress bars are shown.
 
     Warns:
-        UserWarning: the training ails from something that is no NaN, such as a discriminator that has won; the card
-            says so as well.
+        UserWarning: nothing here has instructions for the bfloat16 that is asked for; or the training ails from
+            something that is no NaN, such as a discriminator that has won, and the card says so as well.
 
     Raises:
         ValueError: an argument is wrong; `out` holds another run; the run to resume has another configuration, or a
@@ -216,6 +217,13 @@ def _check(config: runs.Config) -> None:
         )
     if config.precision not in PRECISIONS:
         raise ValueError(registry.unknown("precision", config.precision, PRECISIONS))
+    if config.precision == "mixed_bfloat16" and hardware.lacks_bfloat16():
+        warnings.warn(
+            "This processor has no instructions for bfloat16: an update may take several times as long as in float32. "
+            'Choose precision="float32".',
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _setting(value):
