@@ -126,8 +126,12 @@ def test_model_trains_and_reports(name, binary_digits):
     assert all(np.isfinite(values).all() for values in history.values())
     after = [variable.numpy() for variable in model.trainable_variables]
     assert all((a != b).any() for a, b in zip(before, after, strict=True))
+    # Running means of batch normalisation count as well.
+    weights = [variable.numpy().copy() for variable in model.weights]
     scores = model.evaluate(binary_digits, verbose=0, return_dict=True)
     assert {"loss", "reconstruction"} <= set(scores)
+    for a, b in zip(weights, model.weights, strict=True):
+        np.testing.assert_array_equal(a, b.numpy())
 
 
 @every_model
@@ -260,11 +264,37 @@ def test_model_survives_a_preset_and_leaves_for_other_programs(name, binary_digi
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_model_trains_with_likelihood(name, likelihood, binary_digits):
     if refuses(name, likelihood):
-        with pytest.raises(ValueError, match="whose spread would never be trained"):
+        with pytest.raises(ValueError, match="of which a mean leaves other numbers open"):
             make(name, likelihood=likelihood)
         return
     model = trained(name, binary_digits, likelihood=likelihood)
     assert np.isfinite(model.evaluate(binary_digits, verbose=0)).all()
+
+
+@every_model
+def test_reported_means_count_images_not_batches(name, binary_digits):
+    steps = []
+
+    class Steps(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            steps.append({term: float(np.mean(value)) for term, value in logs.items()})
+            self.model.reset_metrics()
+
+    def reported(*callbacks):
+        model = make(name)
+        model.compile()
+        data = pipeline(model, binary_digits[:18], batch_size=16)
+        return model, model.fit(data, verbose=0, callbacks=callbacks).history
+
+    reported(Steps())
+    model, history = reported()
+    # A model that takes two batches for each step gets both sizes in each.
+    images = [16, 2] if model.batches_per_step == 1 else [18, 18]
+    for term in {"loss", "reconstruction", "kl", "discriminator_loss"} & set(history):
+        values = [step[term] for step in steps]
+        assert values[0] != values[1]
+        expected = np.average(values, weights=images)
+        assert history[term][0] == pytest.approx(expected, rel=1e-4), term
 
 
 @every_model

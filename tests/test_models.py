@@ -207,6 +207,44 @@ def test_discriminator_loss_does_not_reach_the_encoder(binary_digits):
     assert tape.gradient(loss, model.elbo_variables) == [None] * len(model.elbo_variables)
 
 
+def test_factor_vae_adds_gamma_times_the_log_ratio_to_the_vaes_loss(binary_digits):
+    model = small_factor_vae(gamma=7.0)
+    terms = model.elbo_terms(binary_digits, seed=(0, 1))
+    logits = model.discriminator(terms.latents).numpy()
+    expected = terms.reconstruction + terms.kl + 7.0 * (logits[:, 0] - logits[:, 1])
+    values = model.objective(terms)
+    np.testing.assert_allclose(values["loss"], expected, rtol=1e-5)
+    np.testing.assert_allclose(values["total_correlation"], logits[:, 0] - logits[:, 1], rtol=1e-5)
+
+
+def test_permuted_latents_are_those_of_the_second_batch_each_dimension_in_its_own_order(
+    binary_digits, monkeypatch
+):
+    model = small_factor_vae()
+    # Its posteriors are narrow: latents are the means, nearly.
+    monkeypatch.setattr(
+        model,
+        "posterior",
+        lambda outputs: models.VAE.posterior(model, outputs - [[0.0] * 3 + [30.0] * 3]),
+    )
+    seen = []
+    monkeypatch.setattr(
+        model,
+        "discriminator_loss",
+        lambda *latents: seen.extend(latents) or tf.reduce_sum(latents[0]),
+    )
+    monkeypatch.setattr(model, "update_discriminator", lambda values_of: values_of())
+    model.compile(run_eagerly=True)
+    first, second = binary_digits[:16], binary_digits[16:32]
+    means = [model.encode(images).mean().numpy() for images in (first, second)]
+    model.train_on_batch(first, second)
+    latents, permuted = (part.numpy() for part in seen)
+    np.testing.assert_allclose(latents, means[0], atol=1e-4)
+    np.testing.assert_allclose(np.sort(permuted, axis=0), np.sort(means[1], axis=0), atol=1e-4)
+    orders = [np.abs(means[1][:, j, None] - permuted[:, j]).argmin(axis=0) for j in range(3)]
+    assert len({tuple(order) for order in orders}) == 3
+
+
 @pytest.mark.parametrize("still", ["vae", "discriminator"])
 def test_each_optimizer_trains_its_own_variables(binary_digits, still):
     rate = {"vae": 1e-2, "discriminator": 1e-2, still: 0.0}
@@ -297,7 +335,71 @@ def test_train_on_batch_wants_two_batches(binary_digits):
     assert np.isfinite(list(logs.values())).all()
 
 
+def test_one_optimizer_for_both_parts_is_refused():
+    optimizer = adam(1e-3)
+    with pytest.raises(ValueError, match="must be another object than `optimizer`"):
+        small_factor_vae().compile(optimizer, optimizer)
+
+
+@pytest.mark.parametrize(
+    ("make", "settings"),
+    [
+        (models.BetaVAE, {"beta": 4.0}),
+        (models.FactorVAE, {"gamma": 40.0, "discriminator_layers": 6}),
+        (models.BetaTCVAE, {"alpha": 1.0, "gamma": 1.0}),
+        (models.InfoVAE, {"alpha": 0.0, "lambda_mmd": 1000.0}),
+        (models.InfoWGANGP, {"discriminator_steps": 5, "penalty_weight": 10.0}),
+        (models.AdversarialAutoencoder, {"discriminator_layers": 2}),
+    ],
+)
+def test_defaults_are_the_papers(make, settings):
+    model = make(SHAPE, seed=0)
+    assert model.latent_dim == 10
+    assert {name: getattr(model, name) for name in settings} == settings
+
+
+def test_default_capacity_is_the_papers():
+    model = models.AnnealedVAE(SHAPE, seed=0)
+    assert model.gamma == 1000.0
+    assert [float(model.capacity(step)) for step in (0, 50_000, 100_000, 200_000)] == [
+        0,
+        12.5,
+        25,
+        25,
+    ]
+
+
 # Training as Keras users know it.
+
+
+@pytest.mark.parametrize("call", ["train_on_batch", "test_on_batch"])
+def test_images_of_a_single_step_are_checked(binary_digits, call):
+    model = models.VAE(SHAPE, latent_dim=3, seed=0)
+    model.compile()
+    for wrong, message in (
+        (binary_digits * 255, "values from 0 to 255"),
+        (binary_digits[:, :7], "Expected images of shape"),
+        (binary_digits.astype(int), "Received: dtype int64"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            getattr(model, call)(wrong)
+    factor = small_factor_vae()
+    factor.compile()
+    with pytest.raises(ValueError, match="values from 0 to 255"):
+        factor.train_on_batch(binary_digits, binary_digits * 255)
+
+
+def test_an_image_shape_may_be_a_tensors():
+    images = tf.zeros((2, 8, 8, 1))
+    assert models.VAE(images.shape[1:], latent_dim=3).image_shape == (8, 8, 1)
+    assert models.VAE(np.array([8, 8, 1]), latent_dim=3).image_shape == (8, 8, 1)
+
+
+def test_a_split_that_leaves_nothing_to_train_on_is_named(binary_digits):
+    model = models.VAE(SHAPE, latent_dim=3, seed=0)
+    model.compile()
+    with pytest.raises(ValueError, match="must leave images to train on"):
+        model.fit(binary_digits[:2], validation_split=0.9)
 
 
 def test_reported_means_count_images_not_batches(binary_digits):
@@ -473,6 +575,11 @@ def test_a_bad_batch_late_in_a_pipeline_is_a_value_error():
     ("make", "message"),
     [
         (lambda: models.VAE((8, 8)), "`image_shape` must be (height, width, channels)"),
+        (lambda: models.VAE(8), "`image_shape` must be (height, width, channels)"),
+        (lambda: models.BetaVAE(SHAPE, beta=True), "Received: beta=True"),
+        (lambda: models.BetaVAE(SHAPE, normalized="false"), "`normalized` must be True or False"),
+        (lambda: models.VAE(SHAPE, 3).sample(-1, seed=0), "`n` must be an integer >= 1. Received: n=-1"),
+        (lambda: models.VAE(SHAPE, 3).sample(2.5, seed=0), "Received: n=2.5"),
         (lambda: models.VAE(SHAPE, latent_dim=0), "`latent_dim` must be an integer >= 1"),
         (lambda: models.VAE(SHAPE, latent_dim=-1), "Received: latent_dim=-1"),
         (lambda: models.VAE(SHAPE, seed=-1), "`seed` must be an integer >= 0. Received: seed=-1"),

@@ -725,7 +725,7 @@ def test_traversals_stay_where_codes_are(digits):
 
 @pytest.mark.parametrize("likelihood", ["gaussian(scale='learned')", "gaussian(scale='per_pixel')"])
 def test_a_spread_that_nothing_trains_is_refused(likelihood):
-    with pytest.raises(ValueError, match=r"whose spread would never be trained") as caught:
+    with pytest.raises(ValueError, match=r"of which a mean leaves other numbers open") as caught:
         gan("InfoGAN", likelihood=likelihood)
     assert "\n" not in str(caught.value)
 
@@ -747,6 +747,53 @@ def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=r"^[^\n]*$") as caught:
         gan(**arguments)
     assert message in str(caught.value)
+
+
+def test_a_critic_that_normalizes_over_the_batch_is_refused():
+    def critic(shape):
+        layers = [keras.layers.Flatten(), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
+        return keras.Sequential([keras.Input(shape), *layers])
+
+    inputs = keras.Input(SHAPE)
+    for discriminator in (critic(SHAPE), keras.Model(inputs, critic(SHAPE)(inputs))):
+        with pytest.raises(ValueError, match="treats each image by itself"):
+            gan(discriminator=discriminator)
+    assert gan("InfoGAN", discriminator=critic(SHAPE)).discriminator
+
+
+@every_gan
+def test_evaluation_scores_the_generator_that_is_served(name, binary_digits):
+    model = gan(name, noise_dim=0)
+    model.compile()
+    model.fit(binary_digits, epochs=3, verbose=0)
+    served = model.generator_values(8, (0, 1), training=False)
+    images, codes = model.generate(8, (0, 1))
+    expected = model.encode(images).log_prob(codes) + model.prior.entropy()
+    np.testing.assert_allclose(served["mutual_information"], expected, rtol=1e-5)
+    in_training = model.generator_values(8, (0, 1))
+    assert not np.allclose(in_training["mutual_information"], expected, rtol=1e-3)
+
+
+# Models without continuous latents.
+
+
+@pytest.mark.parametrize("cls", [models.JointVAE, models.InfoGAN])
+def test_models_of_categories_alone_leave_and_draw(cls, binary_digits, tmp_path):
+    model = cls(SHAPE, 5, categories=(2, 3), seed=0)
+    made = zoo.export.litert(model, tmp_path / "model.tflite", binary_digits[:8])
+    assert max(made.errors.values()) <= 1e-4
+    made = zoo.export.onnx(model, tmp_path / "onnx", binary_digits[:8])
+    assert max(made.errors.values()) <= 1e-4
+    model.export(tmp_path / "1")
+    assert set(tf.saved_model.load(tmp_path / "1").signatures["encode"].structured_outputs) == {
+        "mean",
+        "mode",
+    }
+    data = zoo.datasets.load(binary_digits)
+    traversal = zoo.evaluation.traverse(model, data)
+    assert traversal.images.shape == (2, 3, *SHAPE)
+    assert sorted(traversal.filled) == [2, 3]
+    zoo.report.traversal_figure(traversal, model, "digits")
 
 
 # Runs.

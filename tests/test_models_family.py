@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import logsumexp
-from scipy.stats import norm
+from scipy.stats import kstest, norm
 from test_models import LinearGaussian
 
 import zoo
@@ -273,6 +273,16 @@ def test_the_size_is_counted_in_arrays_and_finite_pipelines(binary_digits):
         assert model.dataset_size == 50
 
 
+def test_the_size_is_counted_anew_in_each_fit_unless_it_was_given(binary_digits):
+    counted, given = (models.BetaTCVAE(SHAPE, 2, dataset_size=size) for size in (None, 7))
+    for model in (counted, given):
+        for images in (binary_digits[:20], binary_digits[:50]):
+            model.prepare(images)
+    assert (counted.dataset_size, given.dataset_size) == (50, 7)
+    counted.prepare(tf.data.Dataset.from_tensors(binary_digits).repeat())
+    assert counted.dataset_size == 50
+
+
 @pytest.mark.parametrize("endless", [True, False])
 def test_an_unknown_size_is_named_before_training(binary_digits, endless):
     images = tf.data.Dataset.from_tensor_slices(binary_digits).batch(16)
@@ -439,6 +449,26 @@ def test_mmd_equals_brute_force(kernel, width):
     )
     model = info(kernel=kernel, kernel_width=width)
     assert model.mmd(a, b).numpy() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_mmd_of_the_loss_is_of_latents_and_draws_from_the_prior(binary_digits, monkeypatch):
+    model = info()
+    terms = model.elbo_terms(binary_digits[:9], seed=(0, 1))
+    prior = model.prior_like(terms.latents)
+    monkeypatch.setattr(model, "prior_like", lambda latents: prior)
+    expected = model.mmd(terms.latents, prior).numpy()
+    assert prior.shape == terms.latents.shape
+    values = model.objective(terms)
+    np.testing.assert_allclose(values["mmd"], expected, rtol=1e-5)
+    loss = terms.reconstruction + terms.kl + 999 * expected
+    np.testing.assert_allclose(values["loss"], loss, rtol=1e-5)
+
+
+def test_draws_for_the_mmd_are_from_the_prior_and_new_each_time():
+    model = info()
+    first, second = (model.prior_like(tf.zeros((3000, 3))).numpy() for _ in range(2))
+    assert kstest(first.ravel(), "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.05
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -754,6 +784,9 @@ def test_the_loss_falls(name, binary_digits):
         (lambda: models.InfoVAE(SHAPE, alpha=1.5), "`alpha` must be a number <= 1"),
         (lambda: models.InfoVAE(SHAPE, alpha=-2, lambda_mmd=1), "`alpha` + `lambda_mmd` must be >= 1"),
         (lambda: models.InfoVAE(SHAPE, kernel="rfb"), 'Unknown kernel "rfb". Did you mean "rbf"?'),
+        (lambda: models.InfoVAE(SHAPE, kernel=["rbf"]), "Unknown kernel"),
+        (lambda: models.InfoVAE(SHAPE, kernel_width=True), "`kernel_width` must be a number > 0"),
+        (lambda: models.InfoVAE(SHAPE, alpha=True), "`alpha` must be a number <= 1"),
         (lambda: models.InfoVAE(SHAPE, kernel_width=0), "`kernel_width` must be a number > 0"),
     ],
 )  # fmt: skip

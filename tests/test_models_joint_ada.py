@@ -549,6 +549,30 @@ def test_pairs_may_be_bytes_and_carry_labels(digits):
     )
 
 
+def test_evaluating_pairs_counts_both_images(binary_digits):
+    model = ada_gvae()
+    model.compile()
+    pairs = pairs_of(binary_digits[:16], binary_digits[16:32])
+    both = tf.data.Dataset.from_tensor_slices(binary_digits[:32]).batch(32)
+    found, expected = (
+        model.evaluate(data, verbose=0, return_dict=True)["kl"] for data in (pairs, both)
+    )
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_pairs_of_different_lengths_are_named(binary_digits):
+    model = ada_gvae()
+    model.compile()
+    with pytest.raises(ValueError, match="as many second images of pairs as first ones"):
+        model.train_on_batch(binary_digits[:8], binary_digits[8:12])
+
+
+@pytest.mark.parametrize("k", [0, -3, "many", 1.5, (2, 1), (1, 2, 3)])
+def test_a_number_of_changed_factors_that_is_none_is_named(k):
+    with pytest.raises(ValueError, match="`k` must be an integer"):
+        ada_gvae(k=k)
+
+
 def test_pairs_of_a_dataset_train(tmp_path):
     model = models.AdaGVAE((64, 64, 1), 3, seed=0, k="random")
     model.compile()

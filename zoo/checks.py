@@ -29,6 +29,22 @@ def check_integer(name: str, value: int, least: int, most: int = LARGEST) -> int
     return number
 
 
+def check_flag(name: str, value: bool) -> bool:
+    """`value`, if it is True or False.
+
+    Raises:
+        ValueError: it is not.
+
+    Example:
+        >>> check_flag("normalized", "false")
+        Traceback (most recent call last):
+        ValueError: `normalized` must be True or False. Received: normalized='false'
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    return value
+
+
 def check_fraction(name: str, value: float) -> float:
     """`value` as a float from 0 to 1.
 

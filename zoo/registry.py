@@ -11,7 +11,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -123,6 +123,22 @@ def _argument(node: ast.expr) -> Any:
     if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
         return ast.unparse(node)
     return ast.literal_eval(node)
+
+
+def check_known(kind: str, name: str, known: Collection[str]) -> str:
+    """`name`, if it is one of those known.
+
+    Raises:
+        ValueError: it is none of them.
+
+    Example:
+        >>> check_known("kernel", "rfb", ["rbf"])
+        Traceback (most recent call last):
+        ValueError: Unknown kernel "rfb". Did you mean "rbf"? Known: rbf.
+    """
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(unknown(kind, name, known))
+    return name
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

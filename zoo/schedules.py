@@ -134,7 +134,8 @@ def check_weight(name: str, weight: float | Schedule) -> float | Schedule:
     """
     if isinstance(weight, Schedule):
         return weight
-    if isinstance(weight, numbers.Real) and 0 <= weight < math.inf:
+    is_number = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
+    if is_number and 0 <= weight < math.inf:
         return float(weight)
     raise ValueError(f"`{name}` must be a number >= 0 or a schedule. Received: {name}={weight!r}")
 

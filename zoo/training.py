@@ -215,8 +215,7 @@ def _check(config: runs.Config) -> None:
         raise ValueError(
             f"`learning_rate` must be > 0. Received: learning_rate={config.learning_rate!r}"
         )
-    if config.precision not in PRECISIONS:
-        raise ValueError(registry.unknown("precision", config.precision, PRECISIONS))
+    registry.check_known("precision", config.precision, PRECISIONS)
     if config.precision == "mixed_bfloat16" and hardware.lacks_bfloat16():
         warnings.warn(
             "This processor has no instructions for bfloat16: an update may take several times as long as in float32. "

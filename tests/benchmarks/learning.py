@@ -27,6 +27,7 @@ RESULTS = Path(__file__).with_name("learning.csv")
 VARIANTS = {
     "beta_tc_vae (mss)": ("beta_tc_vae", ["estimator=mss"]),
     "dip_vae (i)": ("dip_vae", ["variant=i"]),
+    "adversarial_autoencoder (gamma 0.1)": ("adversarial_autoencoder", ["gamma=0.1"]),
 }
 
 
@@ -129,8 +130,9 @@ def keep(out: Path, seeds: int) -> None:
 def table() -> str:
     """Means over the seeds, with the standard deviation of the scores, in Markdown."""
     lines = [
-        "| model | loss, first → last 100 updates | reconstruction | FactorVAE score | untrained | MIG | runs |",
-        "|---|---|---|---|---|---|---|",
+        "| model | loss, first → last 100 updates | reconstruction | FactorVAE score | untrained | MIG | precision "
+        "| runs |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     found = kept()
     for row in sorted({row for row, _ in found}):
@@ -139,11 +141,12 @@ def table() -> str:
         columns = {name: [float(run[name]) for run in runs] for name in numbers}
         mean = {name: statistics.mean(column) for name, column in columns.items()}
         spread = {name: statistics.pstdev(column) for name, column in columns.items()}
+        precisions = ", ".join(sorted({run["precision"].removeprefix("mixed_") for run in runs}))
         lines.append(
             f"| {row} | {mean['first']:.0f} → {mean['last']:.0f} | {mean['reconstruction']:.0f} "
             f"| {mean['score']:.2f} ± {spread['score']:.2f} "
             f"| {mean['untrained']:.2f} ± {spread['untrained']:.2f} "
-            f"| {mean['mig']:.2f} ± {spread['mig']:.2f} | {len(runs)} |"
+            f"| {mean['mig']:.2f} ± {spread['mig']:.2f} | {precisions} | {len(runs)} |"
         )
     return "\n".join(lines)
 

@@ -52,8 +52,7 @@ def _fits(bound, most: int) -> bool:
 
 def check_change(change: str) -> None:
     """Raises `ValueError` unless `change` is one of `CHANGES`."""
-    if change not in CHANGES:
-        raise ValueError(registry.unknown("change", change, CHANGES))
+    registry.check_known("change", change, CHANGES)
 
 
 def cells(factors: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:

@@ -69,8 +69,7 @@ def litert(
         True
     """
     path = Path(path)
-    if precision not in TOLERANCES:
-        raise ValueError(registry.unknown("precision", precision, TOLERANCES))
+    registry.check_known("precision", precision, TOLERANCES)
     check_integer("batch", batch, least=1)
     files.check_new(path, overwrite)
     need("ai_edge_litert", extra="litert")

@@ -30,6 +30,11 @@ class Adversarial(VAE):
         if discriminator_optimizer is None:
             discriminator_optimizer = adam(1e-4, beta_1=0.5, beta_2=0.9)
         self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+        if self.discriminator_optimizer is self.optimizer:
+            raise ValueError(
+                "`discriminator_optimizer` must be another object than `optimizer`: each keeps the moments of its own "
+                f"variables. Received the same {type(self.optimizer).__name__} twice."
+            )
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     @property

@@ -58,11 +58,11 @@ def as_pairs(
     Raises:
         ValueError: no such pairs, or images of the wrong size, dtype or range.
     """
-    spec = x.element_spec if isinstance(x, tf.data.Dataset) else None
-    parts = spec[:2] if isinstance(spec, tuple) else ()
-    if len(parts) < 2 or any(getattr(part, "shape", None) is None for part in parts):
-        received = type(x).__name__ if spec is None else f"a tf.data.Dataset of {_described(spec)}"
-        raise _no_pairs(received)
+    parts = _first_two(x)
+    if not parts:
+        is_pipeline = isinstance(x, tf.data.Dataset)
+        found = f"a tf.data.Dataset of {_described(x.element_spec)}" if is_pipeline else None
+        raise _no_pairs(found or type(x).__name__)
     if parts[1].shape.rank not in (None, len(image_shape) + 1):
         raise _no_pairs(f"tuples whose second part has shape {tuple(parts[1].shape)}")
     _refuse_batch_size(batch_size)
@@ -76,6 +76,12 @@ def as_pairs(
             return _checked(first, image_shape), _checked(second, image_shape)
 
     return _without_autotune(x.map(checked))
+
+
+def are_pairs(x) -> bool:
+    """Whether `x` is a pipeline of tuples that begin with two batches of equal images."""
+    parts = _first_two(x)
+    return bool(parts) and parts[0].shape[1:] == parts[1].shape[1:]
 
 
 READERS = {"batches": as_batches, "pairs": as_pairs}
@@ -195,6 +201,14 @@ def _refuse_batch_size(batch_size: int | None) -> None:
             "`batch_size` must not be given with a tf.data.Dataset, which has its own batches. "
             f"Received: batch_size={batch_size}. Call .batch({batch_size}) on the dataset."
         )
+
+
+def _first_two(x) -> tuple:
+    """The specs of the first two parts of a pipeline's tuples, if both are tensors; else nothing."""
+    spec = x.element_spec if isinstance(x, tf.data.Dataset) else None
+    parts = spec[:2] if isinstance(spec, tuple) else ()
+    has_both = len(parts) == 2 and all(isinstance(part, tf.TensorSpec) for part in parts)
+    return parts if has_both else ()
 
 
 def _no_pairs(received: str) -> ValueError:

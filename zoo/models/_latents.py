@@ -131,13 +131,13 @@ def posterior_tensors(posterior: Joint) -> dict[str, tf.Tensor]:
 
     Returns:
         `mean` `(batch, latent_dim)`, which holds the probability of each category; `mode`, where the most probable
-        category of each block is 1 and the others are 0; `log_variance` `(batch, continuous)`.
+        category of each block is 1 and the others are 0; `log_variance` `(batch, continuous)`, where there are
+        continuous latents.
     """
-    return {
-        "mean": posterior.mean(),
-        "mode": posterior.mode(),
-        "log_variance": tf.math.log(posterior.continuous.variance()),
-    }
+    tensors = {"mean": posterior.mean(), "mode": posterior.mode()}
+    if not posterior.continuous.event_shape[0]:
+        return tensors
+    return {**tensors, "log_variance": tf.math.log(posterior.continuous.variance())}
 
 
 class RelaxedCategorical(tfd.RelaxedOneHotCategorical):

@@ -8,6 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import registry
+from zoo.checks import check_integer
+from zoo.models import _inputs
 from zoo.models.beta_vae import BetaVAE
 from zoo.models.vae import ElboTerms
 from zoo.schedules import Schedule
@@ -72,16 +74,23 @@ class AdaGVAE(BetaVAE):
         **kwargs,
     ):
         super().__init__(image_shape, latent_dim, beta=beta, **kwargs)
-        if averaging not in AVERAGES:
-            raise ValueError(registry.unknown("averaging", averaging, AVERAGES))
-        self.averaging = averaging
-        self.k = tuple(k) if isinstance(k, list) else k  # JSON keeps a tuple as a list.
+        self.averaging = registry.check_known("averaging", averaging, AVERAGES)
+        self.k = _check_k(k)
 
     def stream(
         self, data, batch_size: int, *, seed: int = 0, start_step: int = 0
     ) -> tf.data.Dataset:
         """Pairs of images that differ in `k` factors; arguments as for `VAE.stream`."""
         return data.pairs(batch_size, k=self.k, seed=seed, start_step=start_step)
+
+    def check_step(self, x, y) -> None:
+        """Checks the first and the second images of pairs."""
+        super().check_step(x, y)
+        if y is not None and len(x) != len(y):
+            raise ValueError(
+                "Expected as many second images of pairs as first ones. "
+                f"Received: {len(x)} and {len(y)}."
+            )
 
     def training_terms(self, data) -> ElboTerms:
         """The terms of both images of each pair: those of the first images, then those of the second."""
@@ -112,10 +121,29 @@ class AdaGVAE(BetaVAE):
         scale = tf.where(is_shared, tf.sqrt(variance), scales)
         return tfd.Independent(tfd.Normal(mean, scale), 1)
 
+    def _batches(self, x, batch_size, shuffle=False, read=_inputs.as_batches) -> tf.data.Dataset:
+        if read is _inputs.as_batches and _inputs.are_pairs(x):  # to evaluate, each by itself
+            x = x.map(lambda first, second, *_: tf.concat([first, second], axis=0))
+        return super()._batches(x, batch_size, shuffle, read)
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         k = list(self.k) if isinstance(self.k, tuple) else self.k
         return {**super().get_config(), "averaging": self.averaging, "k": k}
+
+
+def _check_k(k: int | str | Sequence[int]) -> int | str | tuple[int, int]:
+    """`k` as it is, a list as a tuple, for JSON knows no tuples; which factors there are is the dataset's to check."""
+    if k == "random":
+        return k
+    bounds = (k, k) if isinstance(k, str) or not isinstance(k, Sequence) else tuple(k)
+    if len(bounds) != 2:
+        raise ValueError(
+            f'`k` must be an integer, a pair (least, most) or "random". Received: k={k!r}'
+        )
+    least = check_integer("k", bounds[0], least=1)
+    check_integer("k", bounds[1], least=least)
+    return k if bounds == (k, k) else bounds
 
 
 def shared_latents(divergences: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from zoo.checks import check_integer
 from zoo.models import _inputs
 from zoo.models.vae import VAE, ElboTerms
-from zoo.registry import unknown
+from zoo.registry import check_known
 from zoo.schedules import Schedule, check_weight, value_at
 
 ESTIMATORS = ("mws", "mss")
@@ -45,8 +45,9 @@ class BetaTCVAE(VAE):
         alpha: weight >= 0 of the mutual information, or a schedule; 1 in the paper.
         gamma: weight >= 0 of the dimension-wise KL, or a schedule; 1 in the paper.
         estimator: `"mws"` or `"mss"`.
-        dataset_size: N, the number of images to train on. None: the length of the array, or the number of images in
-            one pass over the finite pipeline, that `fit` gets first. An endless pipeline needs it.
+        dataset_size: N, the number of different images to train on. None: the length of the array, or the number of
+            images in one pass over the finite pipeline, that `fit` gets. An endless pipeline needs it, and so does one
+            that repeats its images.
         **kwargs: of `VAE`.
 
     Raises:
@@ -81,12 +82,11 @@ class BetaTCVAE(VAE):
         self.beta = check_weight("beta", beta)
         self.alpha = check_weight("alpha", alpha)
         self.gamma = check_weight("gamma", gamma)
-        if estimator not in ESTIMATORS:
-            raise ValueError(unknown("estimator", estimator, ESTIMATORS))
-        self.estimator = estimator
+        self.estimator = check_known("estimator", estimator, ESTIMATORS)
         if dataset_size is not None:
             dataset_size = check_integer("dataset_size", dataset_size, least=1)
         self.dataset_size = dataset_size
+        self.counts_images = dataset_size is None
 
     def tracked(self) -> list[str]:
         """Names of the quantities that `fit` reports."""
@@ -94,9 +94,9 @@ class BetaTCVAE(VAE):
         return [*super().tracked(), *parts]
 
     def prepare(self, x) -> None:
-        """Counts the images, unless `dataset_size` is known."""
-        if self.dataset_size is None:
-            self.dataset_size = _inputs.count_images(x)
+        """Counts the images of this `fit`, unless `dataset_size` was given."""
+        if self.counts_images:
+            self.dataset_size = _inputs.count_images(x) or self.dataset_size
         self._check_size_known()
 
     def objective(self, terms: ElboTerms) -> dict[str, tf.Tensor]:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from zoo.checks import check_flag
 from zoo.models.vae import VAE, ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
 
@@ -44,7 +45,7 @@ class BetaVAE(VAE):
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
         self.beta = check_weight("beta", beta)
-        self.normalized = normalized
+        self.normalized = check_flag("normalized", normalized)
 
     def regularizer(self, terms: ElboTerms) -> tf.Tensor:
         """β·KL, `(batch,)`, in nats."""

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from zoo.models.vae import VAE, ElboTerms
-from zoo.registry import unknown
+from zoo.registry import check_known
 from zoo.schedules import Schedule, check_weight, value_at
 
 # λ_d / λ_od as in the study of Locatello et al. 2019.
@@ -57,9 +57,7 @@ class DIPVAE(VAE):
         **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
-        if variant not in DIAGONAL_RATIO:
-            raise ValueError(unknown("variant", variant, DIAGONAL_RATIO))
-        self.variant = variant
+        self.variant = check_known("variant", variant, DIAGONAL_RATIO)
         self.lambda_od = check_weight("lambda_od", lambda_od)
         self.lambda_d = None if lambda_d is None else check_weight("lambda_d", lambda_d)
 

@@ -12,7 +12,7 @@ from zoo import networks
 from zoo.checks import check_integer
 from zoo.models import _latents
 from zoo.models._adversarial import Adversarial, gradient_norm, grouped
-from zoo.models.vae import adam, share_of_mean, update, watching
+from zoo.models.vae import adam, count, share_of_mean, update, watching
 from zoo.schedules import Schedule, check_weight, value_at
 
 tfd = tfp.distributions
@@ -107,7 +107,7 @@ class InfoGAN(Adversarial):
         raise ValueError(
             f"Expected a likelihood that is known by its mean image, which is all that the discriminator of "
             f"{type(self).__name__} sees: 'bernoulli', 'gaussian(scale=0.1)', ... "
-            f"Received: {type(self.likelihood).__name__}, whose spread would never be trained."
+            f"Received: {type(self.likelihood).__name__}, of which a mean leaves other numbers open."
         )
 
     def _default_decoder(self) -> keras.Model:
@@ -167,7 +167,7 @@ class InfoGAN(Adversarial):
 
     def sample(self, n, seed) -> tuple[tf.Tensor, tf.Tensor]:
         """Images of the generator, and their codes; arguments as for `VAE.sample`. The noise is drawn as well."""
-        return self.generate(n, tf.stack([tf.cast(seed, tf.int32), 0]))
+        return self.generate(count(n), tf.stack([tf.cast(seed, tf.int32), 0]))
 
     # The objective.
 
@@ -197,11 +197,11 @@ class InfoGAN(Adversarial):
         """Whether its loss is below a hundredth of a guess's."""
         return values["discriminator_loss"] < 0.01 * math.log(2)
 
-    def generator_values(self, n, seed) -> dict[str, tf.Tensor]:
+    def generator_values(self, n, seed, training: bool = True) -> dict[str, tf.Tensor]:
         """The loss of generator and encoder and its terms by name, each `(n,)`, on new codes."""
-        images, latents = self.generate(n, seed, training=True)
-        generator_loss = self.generator_loss(self.discriminator(images, training=True)[:, 0])
-        information = self.information(images, latents)
+        images, latents = self.generate(n, seed, training)
+        generator_loss = self.generator_loss(self.discriminator(images, training=training)[:, 0])
+        information = self.information(images, latents, training)
         weight = value_at(self.information_weight, self.step)
         return {
             "loss": generator_loss - weight * information,
@@ -209,15 +209,17 @@ class InfoGAN(Adversarial):
             "mutual_information": information,
         }
 
-    def information(self, images, latents) -> tf.Tensor:
+    def information(self, images, latents, training: bool = True) -> tf.Tensor:
         """The bound log Q(c|x) + H(c) in nats, `(batch,)`, whose mean over generated images is at most I(c; x)."""
-        return self.encode(images, training=True).log_prob(latents) + self.prior.entropy()
+        return self.encode(images, training).log_prob(latents) + self.prior.entropy()
 
     def generator_loss(self, fake: tf.Tensor) -> tf.Tensor:
         """-log D for generated images, `(batch,)`, from the log odds D gives them: the non-saturating form."""
         return tf.nn.softplus(-fake)
 
-    def discriminator_values(self, images, fakes, seed) -> dict[str, tf.Tensor]:
+    def discriminator_values(
+        self, images, fakes, seed, training: bool = True
+    ) -> dict[str, tf.Tensor]:
         """The discriminator's loss, `(batch,)`, on real and as many generated images; no gradient reaches these.
 
         At the best discriminator its mean is ln 2 - JS(real, generated).
@@ -226,13 +228,14 @@ class InfoGAN(Adversarial):
             images: `(batch, *image_shape)`.
             fakes: `(batch, *image_shape)`.
             seed: two integers, for what is random in it: here nothing.
+            training: whether layers such as dropout behave as in training.
         """
-        real, fake = self._scores(images, fakes)
+        real, fake = self._scores(images, fakes, training)
         return {"discriminator_loss": 0.5 * (tf.nn.softplus(-real) + tf.nn.softplus(fake))}
 
-    def _scores(self, images, fakes) -> tuple[tf.Tensor, tf.Tensor]:
+    def _scores(self, images, fakes, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         both = tf.stop_gradient(tf.concat([images, fakes], axis=0))
-        return tf.split(self.discriminator(both, training=True)[:, 0], 2)
+        return tf.split(self.discriminator(both, training=training)[:, 0], 2)
 
     # Training.
 
@@ -253,13 +256,11 @@ class InfoGAN(Adversarial):
             self.train_discriminator(images, tf.random.fold_in(seed, 1 + number))
             for number, images in enumerate(batches)
         ]
-        last = updates[-1]
-        if len(updates) > 1:
-            last = {
-                name: tf.reduce_mean(tf.concat([tf.reshape(u[name], [-1]) for u in updates], 0))
-                for name in last
-            }
-        return self.track({**self.train_generator(tf.shape(batches[-1])[0], seed), **last})
+        together = {
+            name: tf.concat([tf.reshape(values[name], [-1]) for values in updates], axis=0)
+            for name in updates[0]
+        }
+        return self.track({**self.train_generator(tf.shape(batches[-1])[0], seed), **together})
 
     def train_discriminator(self, images, seed) -> dict[str, tf.Tensor]:
         """One update of the discriminator; gives its values and the norm of its gradient."""
@@ -283,10 +284,11 @@ class InfoGAN(Adversarial):
         images, seed = self._scaled(images), self.next_seed()
         n = tf.shape(images)[0]
         fakes, _ = self.generate(n, tf.random.fold_in(seed, 1))
+        further = tf.random.fold_in(seed, 2)
         return self.track(
             {
-                **self.generator_values(n, tf.random.fold_in(seed, 0)),
-                **self.discriminator_values(images, fakes, tf.random.fold_in(seed, 2)),
+                **self.generator_values(n, tf.random.fold_in(seed, 0), training=False),
+                **self.discriminator_values(images, fakes, further, training=False),
                 "reconstruction": self.elbo_terms(images, seed=seed).reconstruction,
             }
         )

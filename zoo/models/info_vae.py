@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from zoo.models.vae import VAE, ElboTerms
-from zoo.registry import unknown
+from zoo.registry import check_known
 from zoo.schedules import Schedule, check_weight, value_at
 
 KERNELS = {
@@ -40,7 +40,8 @@ class InfoVAE(VAE):
         alpha: number <= 1 or a schedule.
         lambda_mmd: the paper's lambda, a weight >= 0 or a schedule. An MMD^2 is at most 2, hence the paper's 1000.
         kernel: `"rbf"` or `"inverse_multiquadratic"`.
-        kernel_width: w > 0; default 2 * latent_dim, the mean of s for two draws from the prior.
+        kernel_width: w > 0; default 2 * latent_dim, the mean of s for two draws from the prior. Zhao et al.'s own code
+            has `latent_dim ** 2`, wider for more than two latents.
         **kwargs: of `VAE`.
 
     Raises:
@@ -78,9 +79,7 @@ class InfoVAE(VAE):
                 "`alpha` + `lambda_mmd` must be >= 1, since alpha + lambda - 1 weighs the MMD. "
                 f"Received: alpha={alpha!r}, lambda_mmd={lambda_mmd!r}"
             )
-        if kernel not in KERNELS:
-            raise ValueError(unknown("kernel", kernel, KERNELS))
-        self.kernel = kernel
+        self.kernel = check_known("kernel", kernel, KERNELS)
         self.kernel_width = _check_width(kernel_width)
 
     def tracked(self) -> list[str]:
@@ -139,12 +138,14 @@ def _mean_of_pairs(kernels: tf.Tensor) -> tf.Tensor:
 def _check_alpha(alpha: float | Schedule) -> float | Schedule:
     if isinstance(alpha, Schedule):
         return alpha
-    if isinstance(alpha, numbers.Real) and -math.inf < alpha <= 1:
+    is_number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
+    if is_number and -math.inf < alpha <= 1:
         return float(alpha)
     raise ValueError(f"`alpha` must be a number <= 1 or a schedule. Received: alpha={alpha!r}")
 
 
 def _check_width(width: float | None) -> float | None:
-    if width is None or (isinstance(width, numbers.Real) and 0 < width < math.inf):
+    is_number = isinstance(width, numbers.Real) and not isinstance(width, bool)
+    if width is None or (is_number and 0 < width < math.inf):
         return width
     raise ValueError(f"`kernel_width` must be a number > 0. Received: kernel_width={width!r}")

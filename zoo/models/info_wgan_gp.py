@@ -26,7 +26,11 @@ class InfoWGANGP(InfoGAN):
         latent_dim: numbers of the code, as for `InfoGAN`.
         discriminator_steps: updates of the critic for each one of the generator.
         penalty_weight: weight >= 0 of the gradient penalty, or a schedule.
-        **kwargs: of `InfoGAN`. A `discriminator` must treat each image by itself: no batch normalisation.
+        **kwargs: of `InfoGAN`.
+
+    Raises:
+        ValueError: an argument is out of range, or a `discriminator` normalises over the batch, so that no image has a
+            gradient of its own.
 
     Example:
         >>> import numpy as np
@@ -53,6 +57,11 @@ class InfoWGANGP(InfoGAN):
     ):
         super().__init__(image_shape, latent_dim, discriminator_steps=discriminator_steps, **kwargs)
         self.penalty_weight = check_weight("penalty_weight", penalty_weight)
+        if _normalizes_batches(self.discriminator):
+            raise ValueError(
+                "Expected a `discriminator` that treats each image by itself, for the gradient penalty is of single "
+                "images. Received one with batch normalisation. Take layer normalisation, or none."
+            )
 
     def tracked(self) -> list[str]:
         """Names of the quantities that `fit` reports; `evaluate` adds `reconstruction`."""
@@ -76,7 +85,9 @@ class InfoWGANGP(InfoGAN):
         """-D for generated images, `(batch,)`."""
         return -fake
 
-    def discriminator_values(self, images, fakes, seed) -> dict[str, tf.Tensor]:
+    def discriminator_values(
+        self, images, fakes, seed, training: bool = True
+    ) -> dict[str, tf.Tensor]:
         """The critic's loss and its terms, each `(batch,)`, on real and as many generated images.
 
         No gradient reaches the images.
@@ -85,9 +96,10 @@ class InfoWGANGP(InfoGAN):
             images: `(batch, *image_shape)`.
             fakes: `(batch, *image_shape)`.
             seed: two integers, for the places of the penalty.
+            training: whether layers such as dropout behave as in training.
         """
-        real, fake = self._scores(images, fakes)
-        penalty = self.gradient_penalty(images, fakes, seed)
+        real, fake = self._scores(images, fakes, training)
+        penalty = self.gradient_penalty(images, fakes, seed, training)
         weight = value_at(self.penalty_weight, self.step)
         return {
             "discriminator_loss": fake - real + weight * penalty,
@@ -95,13 +107,13 @@ class InfoWGANGP(InfoGAN):
             "gradient_penalty": penalty,
         }
 
-    def gradient_penalty(self, images, fakes, seed) -> tf.Tensor:
+    def gradient_penalty(self, images, fakes, seed, training: bool = True) -> tf.Tensor:
         """(|grad D(x')| - 1)^2 at one place between each real and generated image, `(batch,)`."""
         places = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed)
         between = tf.stop_gradient(fakes + places * (images - fakes))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(between)
-            scores = self.discriminator(between, training=True)
+            scores = self.discriminator(between, training=training)
         slopes = tape.gradient(scores, between)
         squared = tf.reduce_sum(tf.square(slopes), axis=(1, 2, 3))
         # The square root has no finite derivative at 0, where a critic that ignores an image has its slope.
@@ -122,3 +134,12 @@ class InfoWGANGP(InfoGAN):
         """The constructor's arguments."""
         weight = keras.saving.serialize_keras_object(self.penalty_weight)
         return {**super().get_config(), "penalty_weight": weight}
+
+
+def _normalizes_batches(network: keras.Model) -> bool:
+    """Whether a network, or one inside of it, has batch normalisation."""
+    return any(
+        isinstance(layer, keras.layers.BatchNormalization)
+        or (isinstance(layer, keras.Model) and _normalizes_batches(layer))
+        for layer in network.layers
+    )

@@ -5,7 +5,7 @@ import copy
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -262,7 +262,7 @@ class VAE(keras.Model):
             n: how many.
             seed: an integer; the same seed gives the same images.
         """
-        latents = self.prior.sample(n, seed=tf.stack([tf.cast(seed, tf.int32), 0]))
+        latents = self.prior.sample(count(n), seed=tf.stack([tf.cast(seed, tf.int32), 0]))
         return self.decode(latents).mean(), latents
 
     def elbo_terms(self, images, training: bool = False, seed=None) -> ElboTerms:
@@ -397,10 +397,12 @@ class VAE(keras.Model):
         return {**values, "kl": terms.kl} if self.has_elbo else values
 
     def track(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds per-image values to the running means and returns the means."""
+        """Adds values, per image or one for all images of the loss, to the running means and returns the means."""
+        images = tf.size(values["loss"])
         used = [tracker for tracker in self.trackers if tracker.name in values]
         for tracker in used:
-            tracker.update_state(values[tracker.name])
+            value = values[tracker.name]
+            tracker.update_state(value, sample_weight=images if value.shape.rank == 0 else None)
         return {tracker.name: tracker.result() for tracker in used}
 
     def stream(
@@ -478,6 +480,21 @@ class VAE(keras.Model):
                 shuffle=False,  # Done, where it was asked for.
                 **kwargs,
             )
+
+    def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """One update on an array of images, checked as `fit` checks them; `y` where a step takes further images."""
+        self.check_step(x, y)
+        return super().train_on_batch(x, y, sample_weight, **kwargs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """The loss and its terms on an array of images, checked as `fit` checks them."""
+        self.check_step(x, y)
+        return super().test_on_batch(x, y, sample_weight, **kwargs)
+
+    def check_step(self, x, y) -> None:
+        """Raises `ValueError` unless all images of a single step, some of which may come as `y`, are valid."""
+        for images in tf.nest.flatten([x, *([] if y is None else [y])]):
+            _inputs.check_array(images, self.image_shape)
 
     def evaluate(self, x=None, y=None, batch_size: int | None = None, **kwargs):
         """The loss and its terms on images, in nats; arguments as for `fit` and `keras.Model.evaluate`."""
@@ -615,9 +632,15 @@ def update(optimizer: keras.Optimizer, loss, variables, tape: tf.GradientTape) -
     return gradients
 
 
+def count(n):
+    """`n` as it is where it is a tensor, as in exported models; else an integer >= 1."""
+    return n if tf.is_tensor(n) else check_integer("n", n, least=1)
+
+
 def _check_image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
-    if isinstance(image_shape, Sequence) and len(image_shape) == 3:
-        return tuple(check_integer("image_shape", size, least=1) for size in image_shape)
+    sizes = tuple(image_shape) if isinstance(image_shape, Iterable) else ()
+    if len(sizes) == 3:
+        return tuple(check_integer("image_shape", size, least=1) for size in sizes)
     raise ValueError(
         "`image_shape` must be (height, width, channels), such as (64, 64, 1). "
         f"Received: image_shape={image_shape!r}"
@@ -640,6 +663,11 @@ def _split(x, share: float):
             f"Received: validation_split={share!r} with {type(x).__name__}."
         )
     first = int(len(x) * (1 - share))
+    if first == 0:
+        raise ValueError(
+            "`validation_split` must leave images to train on. "
+            f"Received: validation_split={share!r} with {len(x)} images."
+        )
     return x[:first], x[first:]
 
 

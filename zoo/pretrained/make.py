@@ -78,8 +78,7 @@ def make(
     """
     files.check_new(out, overwrite)
     for precision in precisions:
-        if precision not in PRECISIONS:
-            raise ValueError(registry.unknown("precision", precision, PRECISIONS))
+        registry.check_known("precision", precision, PRECISIONS)
     if precisions:
         need("ai_edge_litert", extra="litert")  # known before minutes of work
     rule, candidates = _candidates([Path(folder) for folder in folders], rule)
