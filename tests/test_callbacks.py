@@ -95,9 +95,26 @@ def test_without_factors_there_is_the_bound():
     assert "mig" not in callback.history
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_failing_metric_does_not_end_the_training():
+    images = zoo.datasets.load("digits").images(np.arange(20))
+    data = images, np.zeros((20, 1), int)
+    callback = ScoreDuringTraining(data, every=2, metrics=["mig", "unsupervised"])
+    with pytest.warns(UserWarning, match="mig is not scored: Expected a factor"):
+        model = trained([callback], stop=4)
+    assert int(model.optimizer.iterations) == 4
+    assert callback.history["step"] == [2, 4]
+    assert len(callback.history["unsupervised"]) == 2
+    assert "mig" not in callback.history
+
+
 def test_what_is_refused(tmp_path):
     with pytest.raises(ValueError, match="`every` must be an integer >= 1"):
         ScoreDuringTraining("digits", every=0)
+    with pytest.raises(ValueError, match="`samples` must be an integer >= 1"):
+        ScoreDuringTraining("digits", samples=0)
+    with pytest.raises(ValueError, match="`seed` must be an integer >= 0"):
+        ScoreDuringTraining("digits", seed=-1)
     with pytest.raises(ValueError, match=r'Unknown metric "migg"'):
         ScoreDuringTraining("digits", metrics=["migg"])
     with pytest.raises(ValueError, match="Expected a dataset with factors"):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from zoo import models, registry, runs
+from zoo import evaluation, models, registry, runs
 from zoo.cli import main
 
 SMALL = ["--steps", "2", "--batch-size", "8", "--latent-dim", "2"]
@@ -135,6 +135,7 @@ def images_file(folder, images):
 
 
 GOOD = np.zeros((4, 8, 8, 1), "float32")
+DOTS = np.eye(64, dtype="float32").reshape(64, 8, 8, 1)
 
 
 @pytest.mark.parametrize(
@@ -210,6 +211,96 @@ def test_evaluate_names_an_unknown_metric(run):
     result = zoo("evaluate", run[0], "--metrics", "mgi")
     assert result.exit_code == 2
     assert 'Did you mean "mig"?' in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--metrics", "dci(jobs=4)"], "--jobs"),
+        (["--metrics", "mig(bins='x')"], "mig: `bins` must be an integer >= 0. Received: bins='x'"),
+        (["--seed", "-1"], "`seed` must be an integer >= 0. Received: seed=-1"),
+        (["--samples", "0"], "`samples` must be an integer >= 1. Received: samples=0"),
+        (["--data", "BARE", "--metrics", "mig"], "--metrics unsupervised"),
+        (["--out", "FOLDER"], "Expected `out` to be a file"),
+        (["--out", "BARE/scores.json"], "in a folder that can be written to"),
+    ],
+)
+def test_evaluate_refuses_in_one_line_and_writes_nothing(run, arguments, message, tmp_path):
+    bare = images_file(tmp_path, GOOD)
+    places = {"BARE": str(bare), "FOLDER": str(tmp_path)}
+    for place, path in places.items():
+        arguments = [argument.replace(place, path) for argument in arguments]
+    result = zoo("evaluate", run[0], "--out", tmp_path / "new" / "scores.json", *arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert ".partial" not in result.stderr
+    assert list(tmp_path.iterdir()) == [bare]
+
+
+@pytest.mark.filterwarnings("default")
+def test_evaluate_writes_what_it_has_of_failing_metrics(run, tmp_path):
+    out = tmp_path / "new" / "scores.json"
+    calls = "irs(quantile=2.0), mig(bins=5, samples=100),"
+    result = zoo("evaluate", run[0], "--metrics", calls, "--samples", "200", "--out", out)
+    assert result.exit_code == 1, result.output
+    assert result.stderr.splitlines()[-1].startswith("zoo: irs is not scored: `quantile` must be")
+    assert any(line.split()[:3] == ["irs", "not", "scored"] for line in result.stdout.splitlines())
+    written = json.loads(out.read_text())
+    assert "mig" in written["scores"]
+    metrics = written["how"]["metrics"]
+    assert metrics["irs"]["failed"].startswith("`quantile` must be")
+    assert (metrics["irs"]["entries"], metrics["mig"]["failed"]) == ([], None)
+
+
+@pytest.mark.filterwarnings("default")
+def test_evaluate_without_factors(run, tmp_path):
+    bare, out = images_file(tmp_path, DOTS), tmp_path / "scores.json"
+    for metrics, stderr in (("unsupervised", ""), ("all", "has no factors. Left out are")):
+        result = zoo("evaluate", run[0], "--data", bare, "--metrics", metrics, "--out", out)
+        assert result.exit_code == 0, result.output
+        assert stderr in result.stderr
+        written = json.loads(out.read_text())
+        assert {"reconstruction", "unsupervised"} <= set(written["scores"])
+        assert list(written["how"]["metrics"]) == ["unsupervised"]
+        assert written["how"]["samples"] == 64
+
+
+@pytest.mark.filterwarnings("default")
+def test_evaluate_says_what_metrics_warn_of(run, tmp_path):
+    factors = np.arange(64)[:, None] % 4 * [1, 0]
+    data, out = tmp_path / "labelled.npz", tmp_path / "scores.json"
+    np.savez(data, images=DOTS, factors=factors)
+    result = zoo("evaluate", run[0], "--data", data, "--metrics", "mig", "--out", out)
+    assert result.exit_code == 0, result.output
+    text = "Factor 1 is not scored: its only value is 0."
+    assert f"zoo: warning: mig: {text}" in result.stderr
+    assert json.loads(out.read_text())["how"]["metrics"]["mig"]["warnings"] == [text]
+
+
+def test_evaluate_encodes_as_many_images_as_python_does():
+    samples = next(
+        option for option in main.commands["evaluate"].params if option.name == "samples"
+    )
+    assert samples.default == evaluation.SAMPLES
+
+
+def test_all_metrics_in_two_processes(run, tmp_path):
+    out = tmp_path / "scores.json"
+    result = zoo("evaluate", run[0], "--metrics", "all", "--jobs", "2", "--seed", "3", "--out", out)
+    assert result.exit_code == 0, result.output
+    written = json.loads(out.read_text())
+    how = written["how"]
+    assert (how["samples"], how["seed"], how["jobs"]) == (1797, 3, 2)
+    assert list(how["metrics"]) == registry.names("metrics")
+    for metric, row in how["metrics"].items():
+        assert row["parameters"]["seed"] == 3
+        assert "jobs" not in row["parameters"]
+        assert row["seconds"] > 0
+        assert row["failed"] is None
+        assert metric in row["entries"]
+        assert set(row["entries"]) <= set(written["scores"])
+    assert {"zoo", "tensorflow", "keras", "numpy", "scikit-learn"} <= set(how["versions"])
 
 
 def test_a_file_that_is_no_run(tmp_path):

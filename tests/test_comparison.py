@@ -99,9 +99,9 @@ def test_bad_tables(scores, message):
 # Folders
 
 
-def write_run(folder, beta, scores):
+def write_run(folder, beta, scores, model="beta_vae"):
     config = runs.Config(
-        model="beta_vae",
+        model=model,
         data="digits",
         steps=5,
         batch_size=8,
@@ -128,13 +128,50 @@ def test_runs_make_a_table(tmp_path):
     table = read_runs(folders)
     assert table["folder"] == [str(folder) for folder in folders]
     assert table["model"] == ["beta_vae"] * 3
-    assert table["beta"] == [1, 4, None]
+    assert table["beta"] == [1, 4, 4.0]
     assert table["mig"] == [0.1, 0.3, None]
     assert table["dci"] == [None, 0.5, None]
     assert table["reconstruction"] == [20, 30, 25]
     assert "settings" not in table
     figure = plots.trade_off(table["reconstruction"][:2], table["mig"][:2], table["beta"][:2])
     assert len(figure.axes[0].collections) == 2
+
+
+def test_runs_with_gaps_can_be_drawn(tmp_path):
+    """Runs with the default, a number and schedules, one of which lacks a score."""
+    schedule = {
+        "module": "zoo.schedules",
+        "class_name": "Linear",
+        "config": {"end": 8.0, "steps": 10, "start": 0.0},
+        "registered_name": "zoo>Linear",
+    }
+    betas = [None, 2, "linear(4,1000)", schedule, 2.0]
+    folders = [
+        write_run(tmp_path / str(number), beta, {"reconstruction": 20.0 + number, "mig": 0.1})
+        for number, beta in enumerate(betas)
+    ]
+    folders.append(write_run(tmp_path / "vae", None, {"reconstruction": 19.0, "mig": 0.2}, "vae"))
+    folders.append(write_run(tmp_path / "unscored", 2, {"reconstruction": 30.0}))
+    (folders[0] / "history.csv").write_text("step,loss\n1,2.0\n")
+    table = read_runs(folders)
+    annealed = "linear(end=8.0, steps=10, start=0.0)"
+    assert table["beta"] == [4.0, 2, "linear(4, 1000)", annealed, 2.0, None, 2]
+    with pytest.warns(UserWarning, match="1 of 7 runs are left out"):
+        figure = plots.trade_off(table["reconstruction"], table["mig"], table["beta"])
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == ["2", "4", "None", "linear(4, 1000)", annealed]
+
+
+def test_settings_that_were_not_given_are_the_models_defaults(tmp_path):
+    names = ("dip_vae", "ada_gvae", "info_gan", "joint_vae")
+    folders = [write_run(tmp_path / name, None, {"mig": 0.1}, name) for name in names]
+    table = read_runs(folders)
+    assert table["lambda_od"] == [10.0, None, None, None]
+    assert table["beta"] == [None, 1.0, None, None]  # not beta-VAE's 4
+    assert table["categories"] == [None, None, (), (3,)]
+    assert table["free_bits"] == [0.0] * 4
+    assert table["latent_dim"] == [3] * 4
+    assert not {"encoder", "decoder", "discriminator", "kwargs", "settings"} & table.keys()
 
 
 def test_runs_of_zoo_train_can_be_read(tmp_path):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import threadpoolctl
 from scipy import stats
 
 from zoo.metrics import distances
@@ -203,6 +204,29 @@ def test_distances_of_a_longer_run_of_rows_do_not_need_memory(monkeypatch):
     assert distances(NOISE, FACTORS) == pytest.approx(whole, abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize(("scale", "offset"), [(0.1, 0), (0.1, 100), (-3e-4, 1), (1e12, 7e12)])
+def test_equal_distances_have_equal_ranks_however_codes_are_rounded(kind, scale, offset):
+    factors = grid(8, 8, 8)
+    scores = distances((scale * factors + offset).astype(kind), factors)
+    for name in ("rank_factor_l1", "rank_factor_l2", "distances"):
+        assert scores[name] == pytest.approx(1, abs=5e-4), name
+
+
+def test_eigenvalues_are_taken_on_one_thread(monkeypatch):
+    """Two threads of one busy core wait for each other: 170 seconds instead of 8."""
+    threads, eigenvalues = [], np.linalg.eigvalsh
+
+    def spied(matrices):
+        threads.extend(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
+        return eigenvalues(matrices)
+
+    monkeypatch.setattr(np.linalg, "eigvalsh", spied)
+    with threadpoolctl.threadpool_limits(2):
+        distances(NOISE, FACTORS, repeats=2)
+    assert set(threads) == {1}
+
+
 # Tables that are no grid
 
 
@@ -213,32 +237,58 @@ def test_several_rows_of_one_combination():
 
 
 def test_a_random_part_of_a_grid():
-    """Distances between random rows are those of the grid; traversals say how much they miss."""
+    """Distances between random rows are those of the grid; those along holes are left out."""
     factors = grid(6, 6, 6, 6)
     codes = factors + np.random.default_rng(0).normal(size=factors.shape)
     rows = np.random.default_rng(1).choice(len(factors), 500, replace=False)
-    whole, part = distances(codes, factors), distances(codes[rows], factors[rows])
+    whole = distances(codes, factors)
+    with pytest.warns(UserWarning, match="Traversals hold 47% of a factor's values") as caught:
+        part = distances(codes[rows], factors[rows])
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert list(part) == [*RANDOM, "coverage"]
     assert {k: part[k] for k in RANDOM} == pytest.approx({k: whole[k] for k in RANDOM}, abs=0.03)
     assert 0.4 < part["coverage"] < 0.6
     assert whole["coverage"] == 1
-    assert part["linear_ratio"] > whole["linear_ratio"]
+
+
+def test_most_of_a_grid_is_scored_along_its_whole_traversals():
+    factors = grid(8, 8, 8, 8)
+    codes = factors + np.random.default_rng(0).normal(size=factors.shape)
+    kept = np.random.default_rng(1).random(len(factors)) < 0.8
+    whole, part = distances(codes, factors), distances(codes[kept], factors[kept])
+    assert part["coverage"] == 1  # of 512 traversals of a factor some 86 are whole
+    assert part == pytest.approx(whole, abs=0.03)
+
+
+def test_the_least_covered_factor_decides():
+    """The first has two of three values beside each of the others, and these are all whole."""
+    factors = grid(3, 10, 10)
+    factors = factors[factors[:, 0] != factors[:, 1] % 3]
+    with pytest.warns(UserWarning, match="Traversals hold 6[67]%"):
+        scores = distances(factors.astype(float), factors)
+    assert list(scores) == [*RANDOM, "coverage"]
+    assert scores["coverage"] == pytest.approx(2 / 3, abs=0.01)
 
 
 def test_holes_keep_the_order_of_values():
-    """Values 0, 1, 3 beside one context: traversals are straight however far their steps."""
-    factors = np.array([[0, 0], [1, 0], [3, 0], [0, 1], [2, 1], [3, 1]])
-    codes = np.c_[factors[:, 0] ** 2.0, factors[:, 1]]
+    """A value missing beside each context: traversals are straight however far their steps."""
+    factors = grid(20, 20)
+    factors = factors[factors[:, 0] != factors[:, 1]]
+    codes = np.c_[factors[:, 0] ** 2.0, factors[:, 1] ** 3.0]
     scores = distances(codes, factors)
     assert scores["flatness_l1"] == pytest.approx(1)
-    assert scores["coverage"] == pytest.approx(np.mean([3 / 4, 2 / 2]))
+    assert scores["coverage"] == pytest.approx(19 / 20)
 
 
 def test_a_factor_without_traversals_is_named():
-    factors = np.array([[0, 0], [1, 1], [2, 2], [2, 3], [2, 4]])
-    codes = factors.astype(float)
-    with pytest.warns(UserWarning, match="Factor 0 is not scored: no two of its values") as caught:
-        scores = distances(codes, factors)
+    """The first two change together alone."""
+    factors = np.c_[np.arange(6) // 3, np.arange(6) // 3, np.arange(6) % 3]
+    with pytest.warns(UserWarning, match="is not scored: no two of its values") as caught:
+        scores = distances(factors.astype(float), factors)
+    assert [str(each.message)[:8] for each in caught] == ["Factor 0", "Factor 1"]
     assert caught[0].filename == __file__
+    assert scores["coverage"] == 1
     assert scores["axis_ratio"] == pytest.approx(1)
 
 
@@ -280,8 +330,10 @@ def test_a_hundred_latents_and_fewer_latents_than_factors():
 @pytest.mark.filterwarnings("ignore:Factor")
 def test_many_factors_do_not_overflow():
     factors = np.random.default_rng(0).integers(0, 1000, size=(40, 12))
+    factors[:, 0] = 0
     factors = np.concatenate([factors, factors + np.eye(12, dtype=int)[0]])
     scores = distances(factors.astype(float), factors, repeats=50)
+    assert scores["coverage"] == 1
     assert scores["axis_ratio"] == pytest.approx(1)
 
 

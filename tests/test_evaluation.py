@@ -1,6 +1,7 @@
 """Evaluation: encoded once, seeded, and the ELBO's numbers from their formulas."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -151,13 +152,136 @@ def test_metrics_by_call_tell_their_parameters(model, labelled):
     [
         (["mig(bin=7)"], r"mig: its arguments are named, and are: seed, samples, bins"),
         (["mig(7)"], r"its arguments are named"),
+        (["dci(jobs=4)"], r"dci: `jobs` is no argument of a metric here.*--jobs"),
+        (["dci(tree=4)"], r"and are: seed, train_samples, test_samples, booster, trees, depth\. "),
+        (["mig(bins='many')"], r"mig: `bins` must be an integer >= 0\. Received: bins='many'"),
+        (["mig(seed=-1)"], r"mig: `seed` must be an integer >= 0"),
+        (["sap(penalty='high')"], r"sap: `penalty` must be a number\. Received: penalty='high'"),
+        (
+            ["downstream(train_samples=5)"],
+            r"`train_samples` must be several values, such as \(100, 1000, 10000\)",
+        ),
+        ("mig, sapp", 'Unknown metric "sapp"'),
         (["mig", "mig(bins=7)"], "Expected each metric once"),
         (["udr"], 'Unknown metric "udr"'),
     ],
 )
-def test_bad_calls(model, labelled, metrics, message):
+def test_bad_calls_are_known_before_any_work(monkeypatch, model, labelled, metrics, message):
+    monkeypatch.setattr(evaluation, "encode", None)
     with pytest.raises(ValueError, match=message):
         zoo.evaluate(model, labelled, metrics)
+
+
+@pytest.mark.parametrize("metrics", ["mig, irs", " mig,,irs, ", ["mig, irs"], ("mig", " irs ")])
+def test_names_may_stand_in_one_text(labelled, metrics):
+    data = zoo.datasets.load(labelled)
+    assert evaluation.metric_names(metrics, data) == ["mig", "irs"]
+
+
+def test_a_text_is_split_outside_of_brackets(labelled):
+    data = zoo.datasets.load(labelled)
+    call = "downstream(test_samples=50, train_samples=(10, 20))"
+    assert evaluation.metric_names(f"{call}, mig", data) == [call, "mig"]
+    assert evaluation.metric_names("", data) == []
+    assert evaluation.metric_names(" all", data) == evaluation.metric_names(["all"], data)
+
+
+def test_one_name_is_no_list_of_letters(model, labelled):
+    assert zoo.evaluate(model, labelled, "mig") == zoo.evaluate(model, labelled, ["mig"])
+
+
+def test_by_default_there_are_as_many_codes_as_metrics_take(labelled):
+    for name in ("sap", "dci", "explicitness", "downstream"):
+        _, _, parameters = evaluation._called(name)
+        most = np.max(parameters["train_samples"])
+        assert most + parameters["test_samples"] <= evaluation.SAMPLES
+
+
+@pytest.mark.parametrize("take", [zoo.evaluate, zoo.encode, zoo.traverse, evaluation.reconstruct])
+def test_a_bad_seed_is_named(model, labelled, take):
+    with pytest.raises(ValueError, match=r"`seed` must be an integer >= 0\. Received: seed=-1"):
+        take(model, labelled, seed=-1)
+
+
+# Metrics that fail, warn, or need no factors.
+
+
+@pytest.fixture
+def unscorable(digits):
+    """Images whose only factor has one value: most metrics cannot be taken."""
+    return digits, np.zeros((len(digits), 1), int)
+
+
+def test_a_failing_metric_leaves_the_others_as_they_are(model, labelled):
+    calls = ["mig", "irs(quantile=2.0)", "sap"]
+    with pytest.warns(UserWarning, match="irs is not scored: `quantile` must be"):
+        found = evaluation.evaluate_in_detail(model, labelled, calls)
+    mig, irs, sap = found.metrics
+    assert found.failed == {"irs": irs.failed}
+    assert irs.failed.startswith("`quantile` must be")
+    assert (irs.scores, irs.parameters["quantile"]) == ({}, 2.0)
+    assert {**mig.scores, **sap.scores} == {
+        name: found.scores[name]
+        for name in zoo.evaluate(model, labelled, ["mig", "sap"])
+        if name not in found.bound
+    }
+
+
+def test_a_failing_metric_raises_where_it_was_named(model, labelled):
+    with pytest.raises(ValueError, match="`quantile` must be"):
+        zoo.evaluate(model, labelled, ["mig", "irs(quantile=2.0)"])
+    with pytest.raises(ValueError, match="`quantile` must be"):
+        evaluation.evaluate_in_detail(model, labelled, "irs(quantile=2.0)", keep_failed=False)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_failing_metric_that_was_not_named_is_left_out(model, unscorable):
+    with pytest.warns(UserWarning, match="mig is not scored: Expected a factor with at least two"):
+        scores = zoo.evaluate(model, unscorable)
+    assert {"elbo", "unsupervised"} <= set(scores)
+    assert "mig" not in scores
+
+
+def test_what_a_metric_warns_of_is_kept_and_shown(model, labelled):
+    images, factors = labelled
+    data = images, np.concatenate([factors, np.zeros_like(factors[:, :1])], axis=1)
+    text = "Factor 2 is not scored: its only value is 0."
+    with pytest.warns(UserWarning, match=f"mig: {text}") as shown:
+        found = evaluation.evaluate_in_detail(model, data, ["mig", "unsupervised"])
+    assert [row.warnings for row in found.metrics] == [(text,), ()]
+    assert len(shown) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert evaluation.evaluate_in_detail(model, data, "mig").metrics[0].warnings == (text,)
+
+
+def test_warnings_before_a_failure_are_shown(model, unscorable):
+    table = zoo.encode(model, unscorable)
+    with (
+        pytest.warns(UserWarning, match="its only value is 0"),
+        pytest.raises(ValueError, match="none that varies"),
+    ):
+        evaluation.score(table, "mig")
+
+
+def test_without_factors_there_are_metrics_that_need_none(model, digits):
+    scores = zoo.evaluate(model, digits, "unsupervised")
+    codes = zoo.encode(model, digits).codes
+    expected = zoo.metrics.unsupervised(codes, np.zeros((len(codes), 1), int))
+    assert {name: scores[name] for name in expected} == expected
+    with pytest.raises(ValueError, match=r"for mig\. .*has none.*\(--metrics unsupervised\)"):
+        zoo.evaluate(model, digits, "mig, unsupervised")
+    with pytest.raises(ValueError, match="Expected a table with factors for mig"):
+        evaluation.score(zoo.encode(model, digits), "mig")
+
+
+def test_all_metrics_without_factors(model, digits):
+    with pytest.warns(
+        UserWarning, match="has no factors. Left out are .*: beta_vae_score, .*, sap"
+    ):
+        scores = zoo.evaluate(model, digits, "all")
+    assert {"elbo", "unsupervised"} <= set(scores)
+    assert "mig" not in scores
 
 
 def test_all_metrics_are_all_of_the_room(monkeypatch, model, labelled):

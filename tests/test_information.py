@@ -13,6 +13,7 @@ from zoo import information, models
 from zoo.information import aggregate_log_densities, gaussian_kl_parts, kl_parts
 
 SHAPE = (8, 8, 1)
+FEW_IMAGES = pytest.mark.filterwarnings("ignore:.*cut off at log N:UserWarning")
 
 
 def gaussian_table(covariance, noise, count, seed=0):
@@ -122,6 +123,7 @@ def test_densities_are_those_of_the_mixture():
     np.testing.assert_allclose(marginals, expected[1], rtol=2e-6, atol=1e-4)
 
 
+@FEW_IMAGES
 def test_blocks_change_nothing(monkeypatch):
     means, log_variances = gaussian_table(COVARIANCES["three"], 0.1, 2**8)
     whole = gaussian_kl_parts(means, log_variances)
@@ -138,9 +140,102 @@ def test_parts_sum_to_the_kl():
             part.value
             for part in (parts.mutual_information, parts.total_correlation, parts.dimension_wise_kl)
         )
-        assert total == pytest.approx(parts.kl, abs=1e-10)
-    assert parts.kl == pytest.approx(parts.latent_kl.sum())
-    assert parts.dimension_wise_kl.value == pytest.approx(parts.latent_dimension_wise_kl.sum())
+        assert total == pytest.approx(parts.kl.value, abs=1e-10)
+    assert parts.kl.value == pytest.approx(parts.latent_kl.value.sum())
+    summed = parts.latent_dimension_wise_kl.value.sum()
+    assert parts.dimension_wise_kl.value == pytest.approx(summed)
+
+
+def independent_table(noise, seed, count=10_000, latents=10):
+    """Posteriors of independent latents, each of which tells -log(noise) / 2 nats; their total correlation is 0."""
+    generator = np.random.default_rng(seed)
+    means = math.sqrt(1 - noise) * generator.normal(size=(count, latents))
+    return means, np.full_like(means, math.log(noise))
+
+
+def test_mutual_information_near_its_bound_warns():
+    """15 nats in ten latents, of which 10,000 images show 9.2: the rest looks like total correlation."""
+    with pytest.warns(
+        UserWarning, match=r"N = 10000 images is cut off at log N = 9.21 nats.*samples=None"
+    ):
+        parts = gaussian_kl_parts(*independent_table(0.05, seed=0), draws=500)
+    exact = -5 * math.log(0.05)
+    assert parts.total_correlation.value > 5
+    missing = exact - parts.mutual_information.value
+    assert parts.total_correlation.value == pytest.approx(missing, abs=0.3)
+    assert parts.excess > missing
+
+
+def test_mutual_information_two_nats_below_its_bound_warns():
+    for latents in (1, 10):
+        exact = math.log(2000) - 1.9
+        table = independent_table(math.exp(-2 * exact / latents), 0, count=2000, latents=latents)
+        with pytest.warns(UserWarning, match="cut off at log N = 7.6 nats"):
+            gaussian_kl_parts(*table, draws=500)
+
+
+@pytest.mark.parametrize("exact", [1.5, 3.0])
+def test_mutual_information_far_below_its_bound_is_right(exact):
+    """Without a warning, which would be an error here."""
+    for seed in range(4):
+        table = independent_table(math.exp(-2 * exact / 10), seed)
+        parts = gaussian_kl_parts(*table, draws=500, seed=seed)
+        total, mutual = parts.total_correlation, parts.mutual_information
+        bias = parts.excess if exact == 3 else 0.0
+        assert -3 * total.standard_error < total.value < 3 * total.standard_error + bias
+        # The images themselves tell a little more or less than those that they are drawn from.
+        assert abs(mutual.value - exact) < 4 * mutual.standard_error + 0.03 + bias
+        assert 0 < parts.excess < information.SATURATED
+
+
+def test_excess_is_what_leaving_out_the_own_posterior_changes():
+    """The exact total correlation lies between the estimates with and without it."""
+    noise = math.exp(-2 * 5 / 10)
+    with pytest.warns(UserWarning, match="cut off"):
+        parts = gaussian_kl_parts(*independent_table(noise, 1, count=1000), draws=None)
+    total = parts.total_correlation.value
+    assert total > 5 * parts.total_correlation.standard_error
+    assert total - parts.excess < -5 * parts.total_correlation.standard_error
+    two = np.array([[0.0], [3.0]]), np.zeros((2, 1))
+    joint = aggregate_log_densities(np.array([[0.5]]), *two)[0]
+    own = stats.norm.logpdf(0.5)
+    found = information._excess(np.array([own]), joint, 2)
+    other = stats.norm.logpdf(0.5, 3)
+    assert found == pytest.approx(joint[0] - (other - math.log(2)), abs=1e-5)
+
+
+def test_standard_errors_of_latents_are_their_spread():
+    """Over tables for the KL, of which each is a random part of many images; over draws for q(z_j)."""
+    generator = np.random.default_rng(0)
+    means = generator.normal(size=(40_000, 3)) * [1.0, 0.5, 0.1]
+    log_variances = -1 + 0.3 * generator.normal(size=means.shape)
+    parts = []
+    for seed in range(80):
+        rows = generator.choice(len(means), 400, replace=False)
+        parts.append(gaussian_kl_parts(means[rows], log_variances[rows], draws=50, seed=seed))
+    everything = (0.5 * (means**2 + np.exp(log_variances) - log_variances - 1)).mean(axis=0)
+    for name, exact in (("kl", everything.sum()), ("latent_kl", everything)):
+        check_calibrated([getattr(one, name) for one in parts], exact)
+    table = gaussian_table([[2.0, 0.5], [0.5, 0.7]], 0.2, 2**11)
+    parts = [gaussian_kl_parts(*table, draws=100, seed=seed) for seed in range(80)]
+    exact = [0.5 * (variance - math.log(variance) - 1) for variance in (2.0, 0.7)]
+    check_calibrated([one.latent_dimension_wise_kl for one in parts], exact)
+
+
+def check_calibrated(estimates, exact):
+    values = np.array([one.value for one in estimates])
+    errors = np.array([one.standard_error for one in estimates])
+    spread = values.std(axis=0, ddof=1)
+    assert (np.abs(spread / errors.mean(axis=0) - 1) < 0.3).all()
+    assert (np.abs(values.mean(axis=0) - exact) < 4 * spread / math.sqrt(len(values))).all()
+
+
+def test_estimates_can_be_read():
+    parts = gaussian_kl_parts(*gaussian_table(np.eye(2), 0.5, 2**8))
+    first, second = str(parts.latent_kl).split(", ")
+    each = information.Estimate(parts.latent_kl.value[1], parts.latent_kl.standard_error[1])
+    assert second == str(each)
+    assert "±" in first
 
 
 def test_one_latent_has_no_total_correlation():
@@ -152,7 +247,7 @@ def test_one_latent_has_no_total_correlation():
 
 def test_collapsed_posteriors_carry_nothing():
     parts = gaussian_kl_parts(np.zeros((300, 4)), np.zeros((300, 4)))
-    assert parts.kl == pytest.approx(0, abs=1e-12)
+    assert parts.kl.value == pytest.approx(0, abs=1e-12)
     for part in (parts.mutual_information, parts.total_correlation):
         assert part.value == pytest.approx(0, abs=1e-5)
 
@@ -160,7 +255,8 @@ def test_collapsed_posteriors_carry_nothing():
 def test_far_apart_posteriors_tell_all_of_the_image():
     """N posteriors that do not overlap: I(x; z) = log N."""
     means = 100.0 * np.arange(32)[:, None] * [[1.0, -1.0]]
-    parts = gaussian_kl_parts(means, np.full_like(means, -2.0), draws=None)
+    with pytest.warns(UserWarning, match="cut off at log N = 3.47"):
+        parts = gaussian_kl_parts(means, np.full_like(means, -2.0), draws=None)
     # Known up to the noise of log q(z|x), whose variance is 1/2 a latent.
     estimate = parts.mutual_information
     assert estimate.standard_error == pytest.approx(1 / math.sqrt(32), rel=0.5)
@@ -169,6 +265,7 @@ def test_far_apart_posteriors_tell_all_of_the_image():
     assert parts.total_correlation.value == pytest.approx(math.log(32), abs=1e-4)
 
 
+@FEW_IMAGES
 def test_control_variate_leaves_little_noise_where_the_aggregate_is_the_prior():
     """log q(z) alone has a variance of 1/2 a latent."""
     means, log_variances = gaussian_table(np.eye(4), 0.1, 2**12)
@@ -177,6 +274,7 @@ def test_control_variate_leaves_little_noise_where_the_aggregate_is_the_prior():
     assert parts.dimension_wise_kl.standard_error < 0.2 * math.sqrt(2 / 500)
 
 
+@FEW_IMAGES
 def test_seed_decides():
     table = gaussian_table(COVARIANCES["three"], 0.1, 2**9)
     state = np.random.get_state()[1].copy()
@@ -215,12 +313,12 @@ def test_a_models_parts_are_those_of_its_posteriors(model, digits):
     expected = gaussian_kl_parts(*table, seed=4)
     parts = kl_parts(model, digits, batch_size=10, seed=4)
     assert parts.images == 64
-    assert parts.kl == pytest.approx(expected.kl, rel=1e-3, abs=1e-6)
+    assert parts.kl.value == pytest.approx(expected.kl.value, rel=1e-3, abs=1e-6)
     assert parts.total_correlation.value == pytest.approx(
         expected.total_correlation.value, abs=1e-4
     )
     kl = zoo.encode(model, digits).latent_kl.mean(axis=0)
-    np.testing.assert_allclose(parts.latent_kl, kl, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(parts.latent_kl.value, kl, rtol=1e-3, atol=1e-6)
 
 
 def test_another_normal_prior_is_heeded(digits):
@@ -237,7 +335,7 @@ def test_another_normal_prior_is_heeded(digits):
 
     plain = kl_parts(models.VAE(SHAPE, 3, seed=0), digits)
     stretched = kl_parts(Stretched(SHAPE, 3, seed=0), digits)
-    assert stretched.kl == pytest.approx(plain.kl, rel=1e-3, abs=1e-6)
+    assert stretched.kl.value == pytest.approx(plain.kl.value, rel=1e-3, abs=1e-6)
     assert stretched.total_correlation.value == pytest.approx(
         plain.total_correlation.value, abs=1e-4
     )
@@ -269,6 +367,24 @@ def test_models_without_gaussian_latents_are_refused(digits):
 
     with pytest.raises(ValueError, match=r"all continuous. Received: Categorical with categories="):
         kl_parts(Categorical(SHAPE, 3), digits)
+
+
+def test_the_warning_tells_what_can_be_done():
+    """Of all images of a dataset no more can be taken."""
+    import keras
+
+    encoder = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(4)])
+    weights, bias = encoder.layers[-1].get_weights()
+    weights[:, :2] *= 10
+    weights[:, 2:] = 0
+    bias[2:] = -12  # log variances
+    encoder.layers[-1].set_weights([weights, bias])
+    model = models.VAE(SHAPE, 2, likelihood="continuous_bernoulli", encoder=encoder, seed=0)
+    with pytest.warns(UserWarning, match=r"N = 50 images.*Take more images, samples=None"):
+        kl_parts(model, "digits", samples=50)
+    some = np.random.default_rng(0).random((40, *SHAPE), "float32")
+    with pytest.warns(UserWarning, match="all images of the dataset: the numbers hold"):
+        kl_parts(model, some)
 
 
 def test_bad_requests(model, digits):

@@ -98,6 +98,21 @@ def test_more_draws_rise_from_the_bound_to_the_exact_value():
     assert elbo < means[0] - 0.05
 
 
+def test_one_draw_gives_the_bound():
+    """IWAE's K = 1: the ELBO on average over images, whose spread alone tells how far off the mean is."""
+    model, _ = linear_gaussian(posterior_scale=1.5, shift=0.3)
+    some = np.repeat(images(1), 2000, axis=0)
+    found = importance_sampled(model, some, samples=None, draws=1)
+    terms = model.elbo_terms(some, seed=(0, 1))
+    bounds = -(terms.reconstruction + terms.kl).numpy()
+    error = np.hypot(found.standard_error_of_images, bounds.std() / math.sqrt(len(bounds)))
+    assert error < 0.2
+    assert abs(found.mean - bounds.mean()) < 3.5 * error
+    assert np.isinf(found.standard_errors).all()
+    assert np.isinf(found.standard_error)
+    np.testing.assert_allclose(found.effective_samples, 1)
+
+
 @pytest.mark.parametrize("start", ["posterior", "prior"])
 def test_annealing_finds_the_exact_value(start):
     model, density = linear_gaussian(posterior_scale=0.7, shift=0.2)
@@ -215,8 +230,8 @@ def test_what_is_refused():
     for name in ("chains", "steps", "leapfrog_steps"):
         with pytest.raises(ValueError, match=f"`{name}` must be an integer"):
             annealed(model, images(), **{name: 0})
-    with pytest.raises(ValueError, match=r"`draws` must be an integer >= 2"):
-        importance_sampled(model, images(), draws=1)
+    with pytest.raises(ValueError, match=r"`draws` must be an integer >= 1"):
+        importance_sampled(model, images(), draws=0)
     with pytest.raises(ValueError, match=r"`step_size` must be > 0. Received: step_size=0"):
         annealed(model, images(), step_size=0)
     with pytest.raises(ValueError, match='`start` must be "posterior" or "prior"'):

@@ -356,10 +356,36 @@ def test_factor_with_one_value_is_left_out(name):
 
 def test_groups_of_one_row_do_not_vote():
     factors = np.array([[0, 0], [0, 1], [0, 2], [5, 3], [7, 4], [7, 5]])
-    with pytest.warns(UserWarning, match="Factor 1 is not scored: each of its values is seen in"):
+    with (
+        pytest.warns(UserWarning, match="Factor 0 is scored on 2 of its 3 values"),
+        pytest.warns(UserWarning, match="Factor 1 is not scored: each of its values is seen in"),
+    ):
         (groups,) = base.repeated_groups(factors)
     np.testing.assert_array_equal(groups.values, [0, 7])
     np.testing.assert_array_equal(groups.sizes, [3, 2])
+
+
+def test_groups_of_one_row_are_told_of():
+    factors = np.r_[np.arange(50), [50, 50], [51, 51]][:, None]
+    with pytest.warns(
+        UserWarning,
+        match="Factor 0 is scored on 2 of its 52 values: the others are seen in one row only",
+    ) as caught:
+        (groups,) = base.repeated_groups(factors)
+    assert len(caught) == 1
+    np.testing.assert_array_equal(groups.values, [50, 51])
+
+
+def test_two_repeated_values_may_be_needed():
+    factors = np.array([[0, 0], [0, 1], [1, 1], [2, 0]])
+    with pytest.warns(UserWarning, match="Factor 0 is not scored: all but one of its values"):
+        (groups,) = base.repeated_groups(factors, least=2)
+    np.testing.assert_array_equal(groups.values, [0, 1])
+    with (
+        pytest.warns(UserWarning, match="not scored"),
+        pytest.raises(ValueError, match="at least two values, two of them in two rows"),
+    ):
+        base.repeated_groups(factors[:, :1], least=2)
 
 
 def test_small_groups_vote_well():
@@ -384,6 +410,8 @@ def broken(value):
 BAD = {
     "nan": (broken(np.nan), FACTORS, "2 NaN or infinite values, the first in row 7, latent 2"),
     "infinite": (broken(np.inf), FACTORS, "2 NaN or infinite values"),
+    "enormous": (broken(-1.1e18), FACTORS, "from -1e[+]18 to 1e[+]18.*of size 1.1e[+]18"),
+    "large whole numbers": (FACTORS * 10**18, FACTORS, "Received: one of size 9e[+]18"),
     "complex": (FACTORS * 1j, FACTORS, "real numbers. Received: dtype complex128"),
     "lengths": (FACTORS[:9], FACTORS, "9 rows of codes and 1200 of factors"),
     "codes rank": (FACTORS[:, 0], FACTORS, r"`codes` of shape \(n, latents\).*\(1200,\)"),
@@ -407,12 +435,22 @@ def test_bad_tables(name, case):
 @every_metric
 def test_bad_arguments(name):
     """Every argument that is a whole number refuses fractions and numbers below its least, by name."""
-    whole = {
-        k: v for k, v in MEMBERS[name].__kwdefaults__.items() if type(v) is int and k != "seed"
-    }
+    whole = {k for k, v in MEMBERS[name].__kwdefaults__.items() if type(v) is int}
     for argument in whole:
-        for value in (-1, 0, 2.5):
-            with pytest.raises(ValueError, match=f"`{argument}` must be an integer.*{argument}="):
+        for value in (-1, 0, 2.5, "3", True):
+            if (argument, value) != ("seed", 0):
+                message = f"`{argument}` must be an integer.*{argument}="
+                with pytest.raises(ValueError, match=message):
+                    small(name)(FACTORS, FACTORS, **{argument: value})
+
+
+@every_metric
+def test_bad_fractions(name):
+    """Every other number refuses text, NaN and what is negative, by name."""
+    real = {k for k, v in MEMBERS[name].__kwdefaults__.items() if type(v) is float}
+    for argument in real:
+        for value in ("a", float("nan"), float("inf"), -1, None):
+            with pytest.raises(ValueError, match=f"`{argument}` must be a .*number.*{argument}="):
                 small(name)(FACTORS, FACTORS, **{argument: value})
 
 
@@ -436,9 +474,35 @@ ODD = {
     "100 latents": lambda: (noisy_code(ragged_table()[1], extra=97), ragged_table()[1]),
     "one factor": lambda: (ragged_table()[0], ragged_table()[1][:, :1]),
     "twelve rows": lambda: (FACTORS[::100] + 0.1, FACTORS[::100]),
+    "largest codes": lambda: (
+        1e18 * ragged_table()[0] / np.abs(ragged_table()[0]).max(),
+        ragged_table()[1],
+    ),
+    "largest codes in float32": lambda: (
+        (9e17 * ragged_table()[0] / np.abs(ragged_table()[0]).max()).astype("float32"),
+        ragged_table()[1],
+    ),
     "huge codes": lambda: (1e6 * ragged_table()[0] + 1e7, ragged_table()[1]),
     "tiny codes": lambda: (1e-6 * ragged_table()[0], ragged_table()[1]),
 }
+
+
+def told(name, factors):
+    """What a metric must say of a table that it looks at whole, by the definitions; a set of messages."""
+    expected = set()
+    for factor, column in enumerate(factors.T):
+        values, sizes = np.unique(column, return_counts=True)
+        if name == "unsupervised":
+            continue
+        if len(values) == 1:
+            expected.add(f"Factor {factor} is not scored: its only value is {values[0]}.")
+        elif name in ("beta_vae_score", "factor_vae_score", "infomec", "irs") and sizes.min() == 1:
+            kept = f"scored on {np.sum(sizes > 1)} of its {len(values)} values: the others are"
+            none = "not scored: each of its values is"
+            expected.add(
+                f"Factor {factor} is {kept if sizes.max() > 1 else none} seen in one row only."
+            )
+    return expected
 
 
 @every_metric
@@ -446,9 +510,22 @@ ODD = {
 def test_odd_tables_are_scored(name, case):
     """Numbers come back, and whatever is left out is told of in a `UserWarning`, nothing else."""
     codes, factors = ODD[case]()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Factor", category=UserWarning)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         scores = small(name)(codes, factors)
+    assert {(each.category, each.filename) for each in caught} <= {(UserWarning, __file__)}
+    messages = [str(each.message) for each in caught]
+    assert len(messages) == len(set(messages))
+    if name in ("dci", "sap", "explicitness", "downstream"):  # it depends on which rows are drawn
+        assert all(message.startswith("Factor ") for message in messages)
+    elif name == "distances":
+        left_out = any(message.startswith("Traversals hold ") for message in messages)
+        assert left_out == (
+            case not in ("one factor", "twelve rows")
+        )  # these have whole traversals
+        assert left_out == ("axis_ratio" not in scores)
+    else:
+        assert set(messages) == told(name, factors)
     assert scores == scores  # no NaN
     bounded = [value for key, value in scores.items() if "active" not in key]
     assert name == "unsupervised" or max(bounded) <= 1 + 1e-9

@@ -1,6 +1,7 @@
 """Known answers: perfect, rotated, scaled, permuted, flipped, constant, duplicated, dead, noise; and tables by hand."""
 
 import itertools
+import re
 import sys
 from importlib import import_module
 
@@ -10,6 +11,7 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import log_loss, mutual_info_score
 from sklearn.model_selection import KFold
+from sklearn.preprocessing import StandardScaler
 
 from zoo import registry
 from zoo.metrics import (
@@ -314,7 +316,8 @@ def test_irs_by_hand():
 def test_irs_of_values_seen_once():
     factors = np.c_[np.repeat([0, 1], 50), np.r_[np.arange(50), np.zeros(50, int)]]
     codes = np.random.default_rng(0).normal(size=(100, 1))
-    assert irs(codes, factors)["irs"] < 0.5  # 49 rows of their own would look robust
+    with pytest.warns(UserWarning, match="Factor 1 is scored on 1 of its 50 values"):
+        assert irs(codes, factors)["irs"] < 0.5  # 49 rows of their own would look robust
 
 
 # Unsupervised.
@@ -418,6 +421,57 @@ def test_active_latents_have_a_twentieth_of_the_largest_range():
     assert infomec(codes, FACTORS, active_range=0.04)["infomec_active_latents"] == 3
 
 
+@pytest.mark.parametrize("values", [240, 200])
+def test_infomec_of_values_seen_once_is_that_of_the_other_rows(values):
+    """With every value seen once, as with row numbers, the factor is left out."""
+    generator = np.random.default_rng(0)
+    second = np.r_[np.arange(values), generator.integers(3, size=240 - values)]
+    factors = np.c_[np.arange(240) % 3, second]
+    codes = np.c_[factors[:, 0], second % 5] + 0.3 * generator.normal(size=(240, 2))
+    told = "not scored: each of its" if values == 240 else "scored on 3 of its 200 values"
+    with pytest.warns(UserWarning, match=f"Factor 1 is {told}") as caught:
+        scores = infomec(codes, factors)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    if values == 240:
+        assert scores == infomec(codes, factors[:, :1])
+        return
+    twice = second < 3
+    numbers = second[twice]
+    expected = explicit(StandardScaler().fit_transform(codes)[twice], numbers, 100)
+    alone = infomec(codes, factors[:, :1])["infomec_explicitness"]
+    assert scores["infomec_explicitness"] == pytest.approx((alone + expected) / 2, abs=1e-6)
+
+
+def test_infomec_divides_by_the_entropy_of_the_rows_it_looks_at(monkeypatch):
+    """A perfect code of two values in 100 rows knows all of them, whatever 100 others are."""
+    seen = []
+    concentration = base.concentration
+    monkeypatch.setattr(base, "concentration", lambda w: seen.append(w) or concentration(w))
+    factors = np.r_[np.arange(100) % 2, np.arange(2, 102)][:, None]
+    with pytest.warns(UserWarning, match="Factor 0 is scored on 2 of its 102 values"):
+        infomec(factors.astype(float), factors)
+    np.testing.assert_allclose(seen[0], 1.0, atol=0.1)
+
+
+@pytest.mark.filterwarnings("ignore:Factor")
+def test_tiny_tables_are_scored_or_refused_in_our_own_words():
+    generator, refusals = np.random.default_rng(0), []
+    for rows in (2, 3, 4, 5):
+        for _ in range(6):
+            factors = generator.integers(0, 2, size=(rows, 2))
+            factors[:2] = [[0, 0], [1, 1]]
+            for metric in (infomec, dci, sap):
+                try:
+                    scores = metric(generator.normal(size=(rows, 3)), factors)
+                except ValueError as error:
+                    refusals.append(str(error))
+                else:
+                    assert np.isfinite(list(scores.values())).all()
+    assert refusals
+    assert all(re.search("^Expected .*Received: .*Pass more rows", text) for text in refusals)
+
+
 def test_explicitness_without_codes_is_zero():
     """The authors' null model, a regression on zeros, gives log(values) nats for any shares of values."""
     skewed = np.repeat([0, 1, 2], [5, 20, 75])
@@ -451,6 +505,18 @@ def test_few_samples_with_values_missing():
         assert 0.15 < few < 0.35 < 0.5 < many
     with pytest.raises(ValueError, match="Expected at least one number in `train_samples`"):
         downstream(noisy(), FACTORS, train_samples=[])
+
+
+def test_downstream_names_how_many_rows_were_learned_from():
+    scores = downstream(noisy(), FACTORS, train_samples=[100, 1000, 10_000], trees=2, iterations=5)
+    sizes = [f"downstream_{kind}_{rows}" for kind in ("trees", "logistic") for rows in (100, 800)]
+    assert list(scores) == ["downstream", *sizes]
+    assert scores["downstream"] == scores["downstream_trees_800"]
+
+
+def test_downstream_refuses_one_number_of_samples():
+    with pytest.raises(ValueError, match=r"sequence of integers >= 1, such as \[100\].*=100"):
+        downstream(noisy(), FACTORS, train_samples=100)
 
 
 # UDR.
@@ -522,12 +588,38 @@ def test_udr_of_noise_is_low_and_leaves_no_trace():
         ([ORTHOGONAL, ORTHOGONAL * np.nan], {}, "NaN"),
         ([ORTHOGONAL] * 2, {"kl": [[1, 1, 1], [1, 1]]}, r"`kl`.*Received: \[\(3,\), \(2,\)\]"),
         ([ORTHOGONAL] * 2, {"similarity": "spearmen"}, 'Did you mean "spearman"'),
+        ([ORTHOGONAL] * 2, {"kl": [np.ones((60, 3))] * 2}, "take the mean over images"),
+        ([ORTHOGONAL] * 2, {"min_kl": "1"}, "`min_kl` must be a finite number >= 0"),
+        ([ORTHOGONAL] * 2, {"seed": 1.5}, "`seed` must be an integer >= 0"),
         ([ORTHOGONAL] * 2, {"samples": 1}, "`samples` must be an integer >= 2"),
     ],
 )
 def test_udr_refuses(codes, arguments, message):
     with pytest.raises(ValueError, match=message):
         udr(codes, **arguments)
+
+
+def test_udr_may_pass_one():
+    """The small difference of two latents of correlation 0.92 takes weights of 1.25."""
+    u, v = (ORTHOGONAL[:, :2] - ORTHOGONAL[:, :2].mean(axis=0)).T
+    turn = np.arccos(0.92) / 2
+    both = np.c_[u * np.cos(turn) + v * np.sin(turn), u * np.cos(turn) - v * np.sin(turn)]
+    assert udr([both, v[:, None]])["udr_1"] == pytest.approx(1.25 * 2.5 / 3, abs=1e-3)
+
+
+# Factors without two values to learn from.
+
+
+@pytest.mark.parametrize("metric", [dci, sap])
+def test_a_factor_that_cannot_be_learned_is_named_and_left_out(metric):
+    """Its second value is in one row, which the split of seed 1 scores on."""
+    numbers, arguments = np.arange(len(FACTORS))[:, None], SMALL.get(metric.__name__, {})
+    split = base.split_table(base.random_generator(1), numbers, FACTORS, 10_000, 5_000)
+    factors = np.c_[FACTORS, numbers == split.test[0]]
+    with pytest.warns(UserWarning, match="Factor 3 is not scored: all rows drawn to learn") as told:
+        scores = metric(noisy(), factors, seed=1, **arguments)
+    assert told[0].filename == __file__
+    assert scores == metric(noisy(), FACTORS, seed=1, **arguments)
 
 
 # The importances of DCI as a matrix.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zoo import datasets, models, perceived_distance
+from zoo import datasets, likelihoods, models, perceived_distance, registry
 from zoo.perceived_distance import Distances, image_distance, perceived_distances
 
 SHAPE = (8, 8, 1)
@@ -170,6 +170,126 @@ def test_a_likelihoods_loss(scale):
     np.testing.assert_allclose(measure(A, A), 0, atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["gaussian", "laplace", "filtered_gaussian"])
+def test_a_name_takes_images_as_the_mean(name):
+    linear = image_distance(f'{name}(activation="linear")')
+    pairs = ((A, B), (np.round(A), np.round(B)))  # 0 and 1, which no sigmoid reaches
+    for a, b in pairs:
+        np.testing.assert_allclose(image_distance(name)(a, b), linear(a, b), rtol=1e-3, atol=0.01)
+    per_nat = {"gaussian": SQUARED / 0.02, "laplace": np.abs(A - B).sum(axis=(1, 2, 3)) / 0.1}
+    if name in per_nat:
+        np.testing.assert_allclose(image_distance(name)(A, B), per_nat[name], rtol=1e-3)
+
+
+def test_a_learned_scale_is_heeded():
+    likelihood = likelihoods.get('gaussian(scale="learned")')
+    likelihood.log_scale.assign(0.0)
+    scale = 1 + np.exp(-6)
+    found = image_distance(likelihood)(A, B)
+    np.testing.assert_allclose(found, SQUARED / (2 * scale**2), rtol=1e-3)
+
+
+def test_bernoulli_is_the_divergence_of_its_means():
+    a, b = (images.clip(0.01, 0.99).astype(float) for images in (A, B))
+    expected = (b * np.log(b / a) + (1 - b) * np.log((1 - b) / (1 - a))).sum(axis=(1, 2, 3))
+    found = image_distance("bernoulli")(a.astype("float32"), b.astype("float32"))
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    # A pixel that is wrong altogether costs the log odds of half a level of bytes.
+    a, b = np.round(A), np.round(B)
+    np.testing.assert_allclose(
+        image_distance("bernoulli")(a, b), np.sum(a != b, axis=(1, 2, 3)) * np.log(509), rtol=1e-3
+    )
+
+
+def test_continuous_bernoulli_is_the_divergence_of_its_means():
+    def log_prob(x, logit):
+        return x * logit - np.log(np.expm1(logit) / logit)
+
+    logits = np.random.default_rng(0).uniform(-30, 30, size=(2, 5, *SHAPE))
+    a, b = 1 / -np.expm1(-logits) - 1 / logits
+    expected = (log_prob(b, logits[1]) - log_prob(b, logits[0])).sum(axis=(1, 2, 3))
+    found = image_distance("continuous_bernoulli")(a.astype("float32"), b.astype("float32"))
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+def test_means_are_inverted():
+    means = np.r_[np.linspace(1 / 510, 1 - 1 / 510, 2001), 0.5, 0.5 + 1e-6]
+    for name in ("bernoulli", "continuous_bernoulli"):
+        outputs = perceived_distance.LOSSES[name](means)[None, :, None, None]
+        back = likelihoods.get(name)(outputs.astype("float32")).mean().numpy().ravel()
+        np.testing.assert_allclose(back, means, atol=1e-6)
+        assert np.isfinite(perceived_distance.LOSSES[name](np.array([0.0, 1.0]))).all()
+
+
+@pytest.mark.parametrize("name", perceived_distance.LOSSES)
+def test_losses_are_distances(name):
+    """Of an image to itself 0, to others more, whether grey, black or white."""
+    measure = image_distance(name)
+    for a, b in ((A, B), (np.round(A), np.round(B)), (A, np.round(B))):
+        assert (measure(a, b) > 0).all()
+        np.testing.assert_allclose(measure(b, b), 0, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("distance", "reason"),
+    [
+        ("beta", "Beta, which takes 2 decoder outputs for each value"),
+        ("categorical", "Categorical, which takes 256 decoder outputs"),
+        ("discretized_logistic", "DiscretizedLogistic, which takes 2 decoder outputs"),
+        ("discretized_logistic_mixture", "takes 15 decoder outputs"),
+        ("gaussian(scale='per_pixel')", "Gaussian, which takes 2 decoder outputs"),
+        ("laplace(scale='optimal')", "Laplace, which takes its scale from the batch"),
+    ],
+)
+def test_likelihoods_that_a_mean_does_not_define(distance, reason):
+    with pytest.raises(ValueError, match=f"{reason}.*one of: mse, mae, l1, l2, bernoulli, cont"):
+        image_distance(distance)
+
+
+def test_every_likelihood_works_or_is_refused_with_a_reason():
+    for name in registry.names("likelihoods"):
+        if name in perceived_distance.LOSSES:
+            assert np.isfinite(image_distance(name)(A, B)).all()
+        else:
+            with pytest.raises(ValueError, match="that its mean alone defines"):
+                image_distance(name)
+
+
+def test_a_likelihood_of_ones_own():
+    class Squared(likelihoods.Likelihood):
+        def call(self, decoder_outputs):
+            return likelihoods.get('gaussian(scale=1, activation="linear")')(
+                decoder_outputs + self.shift
+            )
+
+    likelihood = Squared()
+    likelihood.shift = 0.0
+    np.testing.assert_allclose(image_distance(likelihood)(A, B), SQUARED / 2, rtol=1e-3)
+    likelihood.shift = 0.1
+    with pytest.raises(ValueError, match=r"outputs as its mean\. Received: Squared"):
+        image_distance(likelihood)(A, B)
+
+
+def test_norms():
+    np.testing.assert_allclose(
+        image_distance("l1")(A, B), 64 * image_distance("mae")(A, B), rtol=1e-5
+    )
+    np.testing.assert_allclose(image_distance("l2")(A, B), np.sqrt(SQUARED), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("function", "came"),
+    [
+        (lambda a, b: np.mean((a - b) ** 2), r"shape \(\), dtype float32"),
+        (lambda a, b: (a - b) ** 2, r"shape \(\d+, 8, 8, 1\)"),
+        (lambda a, b: ["near"] * len(a), "dtype <U4"),
+    ],
+)
+def test_a_function_that_gives_no_distances(grid, function, came):
+    with pytest.raises(ValueError, match=rf"a number for each pair.*{came}.*axis=\(1, 2, 3\)"):
+        perceived_distances(grid, distance=function)
+
+
 def test_a_function_of_ones_own(grid):
     found = perceived_distances(grid, distance=lambda a, b: np.abs(a - b).max(axis=(1, 2, 3)))
     images = grid.images(np.arange(12))
@@ -208,8 +328,11 @@ def test_what_is_refused(grid, digits, model):
         perceived_distances(grid, traversals=0)
     with pytest.raises(ValueError, match=r'Unknown distance "msee". Did you mean "mse"'):
         perceived_distances(grid, distance="msee")
-    with pytest.raises(ValueError, match=r"takes decoder outputs as its mean.*Received: Bernoulli"):
-        perceived_distances(grid, distance="bernoulli")
+    with pytest.raises(
+        ValueError,
+        match=r"Known: bernoulli, continuous_bernoulli, fil.*, l1, l2, laplace, mae, mse\.$",
+    ):
+        perceived_distances(grid, distance="nothing")
     images, factors = grid.images(np.arange(12)), grid.factors(np.arange(12))
     with pytest.raises(ValueError, match="No image of"):
         perceived_distances((images[1:], factors[1:]), traversals=20)

@@ -50,6 +50,7 @@ def traversal(rows, columns, **more):
 
 
 MATRIX = np.array([[0.0, 0.5, 1.25], [0.001, 2.0, 0.75]])
+LARGE = np.array([[12345.0, 1234.5, 999.9, 123456.0], [-98765.0, 1e7, 0.000123, 9999.7]])
 METRICS = ["factor_vae_score", "beta_vae_score", "mig", "explicitness"]
 COEFFICIENTS = np.array(
     [[1, 0.5, -0.25, 0], [0.5, 1, -1, np.nan], [-0.25, -1, 1, 0.123], [0, np.nan, 0.123, 1]]
@@ -119,6 +120,19 @@ def every_figure():
         "agreement of two": plots.agreement({"Pearson": np.eye(2)}, names=["MIG", "SAP"]),
         "trade-off": plots.trade_off(*RUNS, y_label="MIG", group_label="β", title="a title"),
         "trade-off of names": plots.trade_off(*RUNS[:2], [f"model {g}" for g in RUNS[2]]),
+        "trade-off of kinds": plots.trade_off(
+            *RUNS[:2], [None, 2, "linear(4, 1000)", 4.0], group_label="β"
+        ),
+        "trade-off of many": plots.trade_off(
+            np.arange(40) + 20,
+            np.arange(40) / 40,
+            np.arange(40),
+            group_label="β",
+            title="40 groups",
+        ),
+        "large numbers": plots.heat_map(
+            LARGE, rows=["shape", "scale"], columns=["z0", "z1", "z2", "z3"], label="nats"
+        ),
     }
 
 
@@ -240,6 +254,7 @@ def test_texts_do_not_overlap_and_can_be_read(name):
     rendered(figure)
     labels = [text for axes in figure.axes for text in drawn_texts(axes)]
     labels += [figure._suptitle] if figure.get_suptitle() else []
+    labels += [text for legend in figure.legends for text in legend.get_texts()]
     assert min((text.get_fontsize() for text in labels), default=8) >= 7
     boxes = [text.get_window_extent() for text in labels]
     for number, box in enumerate(boxes):
@@ -351,6 +366,50 @@ def test_trade_off_colours_groups_and_joins_their_means():
     assert not FIGURES["trade-off of names"].axes[0].lines
 
 
+def test_trade_off_leaves_out_runs_that_lack_a_number():
+    with pytest.warns(UserWarning, match="2 of 4 runs are left out, because they lack x or y"):
+        figure = plots.trade_off([20, None, 40, 80], [0.1, 0.2, np.nan, 0.4], [1, 1, 16, 4])
+    (axes,) = figure.axes
+    points = [collection.get_offsets().tolist() for collection in axes.collections]
+    assert points == [[[20, 0.1]], [[80, 0.4]]]
+    assert texts(figure.legends[0].get_texts()) == ["1", "4"]
+
+
+def test_trade_off_sorts_groups_of_any_kind():
+    figure = FIGURES["trade-off of kinds"]
+    assert texts(figure.legends[0].get_texts()) == ["2", "4", "None", "linear(4, 1000)"]
+    assert not figure.axes[0].lines
+    groups = [4.0, 4, 2, True, (3, 5), [3, 5], float("nan"), "a"]
+    figure = plots.trade_off(range(8), range(8), groups)
+    expected = ["2", "4", "True", "nan", "[3, 5]", "a", "(3, 5)"]
+    assert texts(figure.legends[0].get_texts()) == expected
+
+
+def test_trade_off_of_many_groups_names_all():
+    legend = FIGURES["trade-off of many"].legends[0]
+    assert texts(legend.get_texts()) == [str(group) for group in range(40)]
+    assert FIGURES["trade-off of many"].axes[0].get_position().width > 0.4
+
+
+def test_large_and_small_numbers_fit_their_cells():
+    figure = FIGURES["large numbers"]
+    rendered(figure)
+    axes, bar = figure.axes
+    written = ["1.2e4", "1234", "1000", "1.2e5", "−9.9e4", "1e7", "1.2e−4", "1e4"]
+    assert texts(axes.texts) == written
+    cell = axes.transData.transform([1, 0])[0] - axes.transData.transform([0, 0])[0]
+    assert max(text.get_window_extent().width for text in axes.texts) < cell - 4
+    offset = bar.yaxis.get_offset_text()
+    assert offset.get_text()
+    assert offset.get_fontsize() == bar.get_yticklabels()[0].get_fontsize()
+
+
+@pytest.mark.parametrize("name", ["unsupervised", "unsupervised_mutual_information", "marginal_kl"])
+def test_scores_in_nats_say_so(name):
+    figure = plots.curves({"step": [1, 2], name: [2.0, 1.0], "mig": [0.1, 0.2]})
+    assert [axes.get_ylabel() for axes in figure.axes] == ["nats", ""]
+
+
 def test_no_pyplot_and_no_zoo():
     code = (
         "import sys; before = set(sys.modules); import zoo.plots, io, numpy\n"
@@ -406,7 +465,9 @@ SIX = GOOD.reshape(2, 3, 8, 8, 1)
         (lambda: plots.agreement({"r": MATRIX}, names="ab"), r"shape \(2, 2\).*shape \(2, 3\)"),
         (lambda: plots.agreement({"r": 2 * np.eye(2)}, names="ab"), r"in \[-1, 1\]"),
         (lambda: plots.trade_off([1], [2], [1, 2]), "group for each run. Received.*and 2 groups"),
-        (lambda: plots.trade_off([1], [np.nan], [1]), "finite x and y"),
+        (lambda: plots.trade_off([1], [np.nan], [1]), "a run with both x and y. Received: 1 runs"),
+        (lambda: plots.trade_off([1], [np.inf], [1]), "of which none is infinite"),
+        (lambda: plots.trade_off([1], ["a"], [1]), "Expected numbers in `y`"),
         (lambda: plots.curves({"loss": [1.0]}), 'a "step" column and at least one more.*: loss'),
         (lambda: plots.curves({"step": [1]}), "at least one more"),
         (lambda: plots.curves({"step": [1, 2], "loss": [1.0]}), "columns of one length"),

@@ -202,7 +202,13 @@ class TestOwn:
     def test_the_scores_come_again(self, folder):
         found = files.read_json(folder / "scores.json")
         how, expected = found["how"], found["scores"]
-        scores = zoo.evaluate(zoo.from_preset(folder.name), how["data"], QUICK, seed=how["seed"])
+        scores = zoo.evaluate(
+            zoo.from_preset(folder.name),
+            how["data"],
+            QUICK,
+            samples=how["samples"],
+            seed=how["seed"],
+        )
         # Another processor rounds otherwise, and may move a code to another bin.
         assert scores == pytest.approx({name: expected[name] for name in scores}, rel=1e-3, abs=5e-3)  # fmt: skip
 

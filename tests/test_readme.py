@@ -39,7 +39,7 @@ def test_readme_measurements_run(tmp_path, monkeypatch):
         assert old in code
         code = code.replace(old, new)
     exec(code, {"zoo": zoo, "data": data, "model": model})
-    names = {"information.png", "distances.png", "scores.png", "scores.json"}
+    names = {"information.png", "distances.png", "scores.png", "history.json"}
     assert {path.name for path in tmp_path.iterdir()} == names
 
 

@@ -20,7 +20,8 @@ class ScoreDuringTraining(keras.callbacks.Callback):
     Args:
         data: what is scored: anything that `zoo.datasets.load` takes.
         every: updates from score to score.
-        metrics: as for `zoo.evaluate`.
+        metrics: as for `zoo.evaluate`. Where one cannot be taken of the codes, there is a warning, it has no entry for
+            that step, and training goes on.
         samples: as for `zoo.evaluate`.
         seed: as for `zoo.evaluate`: the same images are scored each time.
         file: a JSON file that the history is kept in.
@@ -48,7 +49,7 @@ class ScoreDuringTraining(keras.callbacks.Callback):
         data,
         *,
         every: int = 1000,
-        metrics: Iterable[str] | None = None,
+        metrics: str | Iterable[str] | None = None,
         samples: int | None = evaluation.SAMPLES,
         seed: int = 0,
         file: str | os.PathLike | None = None,
@@ -57,8 +58,8 @@ class ScoreDuringTraining(keras.callbacks.Callback):
         self.data = datasets.load(data)
         self.every = check_integer("every", every, least=1)
         self.metrics = evaluation.metric_names(metrics, self.data)
-        self.samples = samples
-        self.seed = seed
+        self.samples = None if samples is None else check_integer("samples", samples, least=1)
+        self.seed = check_integer("seed", seed, least=0)
         self.file = None if file is None else Path(file)
         self.history = _read(self.file) if self.file and self.file.exists() else {"step": []}
 
@@ -73,11 +74,11 @@ class ScoreDuringTraining(keras.callbacks.Callback):
         step = self._step()
         if step % self.every or step in self.history["step"]:
             return
-        scores = evaluation.evaluate(
+        found = evaluation.evaluate_in_detail(
             self.model, self.data, self.metrics, samples=self.samples, seed=self.seed
         )
         rows = len(self.history["step"])
-        for name, value in {"step": step, **scores}.items():
+        for name, value in {"step": step, **found.scores}.items():
             # A score that a file from before lacks has no entries for those steps.
             self.history.setdefault(name, [None] * rows).append(value)
         for column in self.history.values():

@@ -1,17 +1,20 @@
 """Many runs side by side: a table of their settings and scores, and how far their metrics agree."""
 
 import dataclasses
+import inspect
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from zoo import files, runs
+from zoo import files, registry, runs
 
 CORRELATIONS = {"Pearson": stats.pearsonr, "Kendall": stats.kendalltau, "Spearman": stats.spearmanr}
 LEAST_RUNS = 3
+NETWORKS = {"encoder", "decoder", "discriminator"}  # Arguments of models that are no settings.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +77,8 @@ def read_runs(folders: Iterable[str | os.PathLike]) -> dict[str, list]:
 
     Returns:
         Columns by name, an entry for each folder: `folder`, the fields of `config.json` with the model's settings
-        among them, then the scores of `scores.json`. None where a run lacks an entry.
+        among them, then the scores of `scores.json`. A setting that a run was not given is the model's default, a
+        schedule is text, `"linear(4, 1000)"`. None where a run's model has no such setting, or it no such score.
 
     Raises:
         ValueError: a folder holds no run, or no scores; or a setting and a score have one name.
@@ -86,6 +90,8 @@ def read_runs(folders: Iterable[str | os.PathLike]) -> dict[str, list]:
             found = zoo.comparison.agreement({name: table[name] for name in ("mig", "factor_vae_score")})
             zoo.plots.agreement(found.coefficients, names=found.names, p_values=found.p_values)
             zoo.plots.trade_off(table["reconstruction"], table["mig"], table["beta"], y_label="MIG", group_label="β")
+
+        Where runs differ in their models, `beta` is None for those without; in a `trade_off` they make a group.
     """
     rows = [_read(Path(folder)) for folder in folders]
     names = dict.fromkeys(name for row in rows for name in row)
@@ -94,7 +100,9 @@ def read_runs(folders: Iterable[str | os.PathLike]) -> dict[str, list]:
 
 def _read(folder: Path) -> dict:
     config = dataclasses.asdict(runs.load_config(folder))
-    settings = config.pop("settings")
+    given = config.pop("settings")
+    settings = {**_defaults(config), **given}
+    settings = {name: _readable(value) for name, value in settings.items()}
     file = folder / "scores.json"
     try:
         scores = files.read_json(file)["scores"]
@@ -109,6 +117,31 @@ def _read(folder: Path) -> dict:
     if twice:
         raise ValueError(f"{folder}: {', '.join(twice)} names a setting and a score.")
     return {"folder": str(folder), **config, **settings, **scores}
+
+
+def _defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """The default settings of the model of a run, less what its configuration says by itself."""
+    bases = reversed(registry.get("models", config["model"]).__mro__)
+    return {
+        parameter.name: parameter.default
+        for base in bases
+        if base.__module__.startswith("zoo.")
+        for parameter in inspect.signature(base.__init__).parameters.values()
+        if parameter.default is not parameter.empty
+        and parameter.name not in NETWORKS | config.keys()
+    }
+
+
+def _readable(value: Any) -> Any:
+    """A schedule as text, `"linear(4, 1000)"`, written as text or by Keras; a list as a tuple; else the value."""
+    if isinstance(value, dict) and "class_name" in value:
+        arguments = [f"{name}={item!r}" for name, item in value.get("config", {}).items()]
+        return f"{value['class_name'].lower()}({', '.join(arguments)})"
+    if isinstance(value, str) and "(" in value:
+        name, positional, named = registry.parse_call(value)
+        arguments = [*map(repr, positional), *(f"{key}={item!r}" for key, item in named.items())]
+        return f"{name}({', '.join(arguments)})"
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _checked(scores: Mapping[str, Sequence[float | None]]) -> np.ndarray:

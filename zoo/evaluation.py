@@ -1,9 +1,12 @@
 """From a model and a dataset to numbers and arrays: codes, scores, traversals."""
 
+import contextlib
 import dataclasses
 import inspect
 import math
+import numbers
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,10 +17,11 @@ import tensorflow as tf
 from zoo import datasets, progress, registry
 from zoo.checks import check_integer
 
-SAMPLES = 10_000
+# As published: metrics learn from 10,000 codes and score on 5,000 others.
+SAMPLES = 15_000
 BATCH_SIZE = 256
 ALL = "all"
-# What a training run ends with: each takes less than two seconds on 10,000 codes.
+# What a training run ends with: each takes about two seconds at most on 15,000 codes.
 QUICK = (
     "factor_vae_score",
     "mig",
@@ -61,12 +65,16 @@ class Scored:
         scores: its entries, the headline first.
         parameters: the arguments that it was called with, its defaults included.
         seconds: wall time that it took.
+        warnings: what it warned of, such as factors that it left out.
+        failed: why it gave no scores; None where it gave them.
     """
 
     metric: str
     scores: dict[str, float]
     parameters: dict[str, Any]
     seconds: float
+    warnings: tuple[str, ...] = ()
+    failed: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +99,11 @@ class Evaluation:
         entries = [scored.scores for scored in self.metrics]
         return {name: value for part in [self.bound, *entries] for name, value in part.items()}
 
+    @property
+    def failed(self) -> dict[str, str]:
+        """The metrics that gave no scores, and why."""
+        return {row.metric: row.failed for row in self.metrics if row.failed is not None}
+
 
 @dataclasses.dataclass(frozen=True)
 class Traversal:
@@ -101,7 +114,8 @@ class Traversal:
             or by falling variance of the codes where the model has no KL. A categorical latent fills the
             first columns, one for each category; what is left of a row is white.
         filled: how many columns of each row hold images, `(latents,)`.
-        values: the value of a moving continuous latent in each column, `(columns,)`.
+        values: the value of a moving continuous latent in each column, `(columns,)`; where there is none, the number
+            of the category.
         latents: which latent moves in each row, `(latents,)`.
         kl: mean KL of each row's latent in nats, `(latents,)`, or None.
         variance: variance of each row's code over the images, `(latents,)`.
@@ -161,7 +175,7 @@ def encode(
 def evaluate(
     model,
     data,
-    metrics: Iterable[str] | None = None,
+    metrics: str | Iterable[str] | None = None,
     *,
     samples: int | None = SAMPLES,
     seed: int = 0,
@@ -173,8 +187,9 @@ def evaluate(
     Args:
         model: a model of the zoo.
         data: as for `encode`.
-        metrics: names from `zoo list metrics`, or calls such as `"mig(bins=40)"`; `"all"`; default: those that take
-            less than two seconds, `QUICK`, where the dataset has factors, else none.
+        metrics: names from `zoo list metrics`, or calls such as `"mig(bins=40)"`, in a list or in one text with
+            commas between them; `"all"`, which are those that need no factors where the dataset has none; default:
+            those that take about two seconds at most, `QUICK`, where the dataset has factors, else none.
         samples: as for `encode`. Some metrics learn from 10,000 codes and score on 5,000 others; of fewer they
             take two thirds and one third.
         seed: the same seed gives the same numbers.
@@ -187,7 +202,9 @@ def evaluate(
         `kl`, `elbo` and `bits_per_dimension`.
 
     Raises:
-        ValueError: unknown metric, metrics without factors, or images that do not fit the model.
+        ValueError: unknown metric or argument, metrics that need factors without them, images that do not fit the
+            model, or a metric that was asked for by name cannot be taken of these codes. One of `"all"` or of the
+            default metrics that cannot is left out with a warning.
 
     Example:
         >>> import zoo
@@ -195,52 +212,105 @@ def evaluate(
         >>> list(scores)
         ['reconstruction', 'kl', 'elbo', 'bits_per_dimension', 'active_units', 'mig']
     """
-    return evaluate_in_detail(
-        model, data, metrics, samples=samples, seed=seed, jobs=jobs, show_progress=show_progress
-    ).scores
+    metrics = None if metrics is None else _listed(metrics)
+    how = {"samples": samples, "seed": seed, "jobs": jobs, "show_progress": show_progress}
+    keep_failed = metrics in (None, [ALL])
+    return evaluate_in_detail(model, data, metrics, keep_failed=keep_failed, **how).scores
 
 
 def evaluate_in_detail(
     model,
     data,
-    metrics: Iterable[str] | None = None,
+    metrics: str | Iterable[str] | None = None,
     *,
     samples: int | None = SAMPLES,
     seed: int = 0,
     jobs: int = 1,
     show_progress: bool = False,
+    keep_failed: bool = True,
 ) -> Evaluation:
-    """Scores of a model as by `evaluate`, with each metric's parameters and time."""
+    """Scores of a model as by `evaluate`, with each metric's parameters and time.
+
+    A metric that cannot be taken of these codes costs the others nothing: it stays with the reason in `failed`, and
+    there is a warning. With `keep_failed=False` its `ValueError` is raised instead.
+    """
     data = datasets.load(data)
     names = metric_names(metrics, data)
     check_integer("jobs", jobs, least=1)
+    check_integer("seed", seed, least=0)
     start = time.perf_counter()
     table = encode(model, data, samples=samples, seed=seed, show_progress=show_progress)
     bound = elbo_scores(table, data.image_shape, model.likelihood.is_density)
     seconds = time.perf_counter() - start
     shown = progress.bar(iterable=names, desc="score", unit="metric", disable=not show_progress)
-    scored = [score(table, name, seed=seed, jobs=jobs) for name in shown]
+    how = {"seed": seed, "jobs": jobs, "keep_failed": keep_failed}
+    scored = [score(table, name, **how) for name in shown]
     return Evaluation(bound, seconds, scored, table)
 
 
-def score(table: Table, metric: str, *, seed: int = 0, jobs: int = 1) -> Scored:
+def score(
+    table: Table, metric: str, *, seed: int = 0, jobs: int = 1, keep_failed: bool = False
+) -> Scored:
     """One metric of an encoded dataset, with its parameters and time.
 
     Args:
-        table: codes with factors.
+        table: codes with factors; without, for a metric that needs none.
         metric: a name from `zoo list metrics`, or a call such as `"dci(booster='lightgbm')"`.
         seed: of the metric's draws.
         jobs: processes, for a metric that can use them; does not change the scores.
+        keep_failed: whether a metric's `ValueError` is kept in `failed`, with a warning, and not raised.
 
     Raises:
-        ValueError: unknown metric, or it does not take these arguments.
+        ValueError: unknown metric, it does not take these arguments, or it cannot be taken of these codes.
     """
     name, function, parameters = _called(metric)
     parameters = {"seed": seed, **parameters}
     processes = {"jobs": jobs} if parameters.pop("jobs", None) else {}
+    scores, failed = {}, None
     start = time.perf_counter()
-    scores = function(table.codes, table.factors, **parameters, **processes)
-    return Scored(name, scores, parameters, time.perf_counter() - start)
+    with _kept_warnings(name) as kept:
+        try:
+            factors = _factors_for(function, name, table)
+            scores = function(table.codes, factors, **parameters, **processes)
+        except ValueError as error:
+            if not keep_failed:
+                raise
+            failed = str(error)
+    seconds = time.perf_counter() - start
+    if failed is not None:
+        warnings.warn(f"{name} is not scored: {failed}", UserWarning, stacklevel=2)
+    return Scored(name, scores, parameters, seconds, tuple(kept), failed)
+
+
+def _factors_for(function: Callable, name: str, table: Table) -> np.ndarray:
+    """The table's factors; where it has none, zeros for a metric that does not look at them."""
+    if table.factors is not None:
+        return table.factors
+    if _needs_factors(function):
+        raise ValueError(f"Expected a table with factors for {name}. Received: one without.")
+    return np.zeros((len(table.codes), 1), np.int64)
+
+
+def _needs_factors(function: Callable) -> bool:
+    """Whether a metric looks at factors: it says `needs_factors = False` where it does not."""
+    return getattr(function, "needs_factors", True)
+
+
+@contextlib.contextmanager
+def _kept_warnings(metric: str) -> Iterator[list[str]]:
+    """The texts of what is warned of within; it is all warned of at the end, under the metric's name."""
+    texts = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            for category in (UserWarning, RuntimeWarning):
+                warnings.simplefilter("always", category)
+            yield texts
+    finally:
+        texts += [str(found.message) for found in caught]
+        for text, found in zip(texts, caught, strict=True):
+            warnings.warn_explicit(
+                f"{metric}: {text}", found.category, found.filename, found.lineno
+            )
 
 
 def _called(metric: str) -> tuple[str, Callable, dict[str, Any]]:
@@ -253,12 +323,43 @@ def _called(metric: str) -> tuple[str, Callable, dict[str, Any]]:
         for argument in arguments
         if argument.kind is argument.KEYWORD_ONLY
     }
-    if positional or not named.keys() <= defaults.keys():
+    if "jobs" in named:
         raise ValueError(
-            f"{name}: its arguments are named, and are: {', '.join(defaults)}. Received: {metric}"
+            f"{name}: `jobs` is no argument of a metric here, as it changes no score. Received: {metric}. "
+            "Pass it for all metrics: jobs=... (--jobs ...)."
         )
+    own = [argument for argument in defaults if argument != "jobs"]
+    if positional or not named.keys() <= set(own):
+        raise ValueError(
+            f"{name}: its arguments are named, and are: {', '.join(own)}. Received: {metric}"
+        )
+    for argument, value in named.items():
+        _check_kind(name, argument, value, defaults[argument])
     defaults.pop("seed")
     return name, function, {**defaults, **named}
+
+
+def _check_kind(metric: str, name: str, value: Any, default: Any) -> None:
+    """Checks before any work that an argument is of its default's kind; its range is the metric's to check.
+
+    Example:
+        >>> _check_kind("mig", "bins", "many", default=20)
+        Traceback (most recent call last):
+        ValueError: mig: `bins` must be an integer >= 0. Received: bins='many'
+    """
+    kinds = {
+        float: (numbers.Real, "a number"),
+        str: (str, "a text"),
+        tuple: (list | tuple, f"several values, such as {default}"),
+    }
+    kind, words = kinds.get(type(default), (object, ""))
+    try:
+        if isinstance(default, int):
+            check_integer(name, value, least=0)
+        elif not isinstance(value, kind):
+            raise ValueError(f"`{name}` must be {words}. Received: {name}={value!r}")
+    except ValueError as error:
+        raise ValueError(f"{metric}: {error}") from None
 
 
 def elbo_scores(table: Table, image_shape: tuple[int, ...], is_density: bool) -> dict[str, float]:
@@ -311,6 +412,7 @@ def traverse(
         ValueError: `index` is outside of the dataset, or its images do not fit the model.
     """
     data = matching(model, datasets.load(data))
+    check_integer("seed", seed, least=0)
     if index is None:
         index = int(np.random.default_rng(seed).integers(len(data)))
     check_integer("index", index, least=0, most=len(data) - 1)
@@ -320,7 +422,10 @@ def traverse(
     latents = np.argsort(-(variance if kl is None else kl), kind="stable")
     code = model.encode(data.images([index])).mode().numpy()[0]
     # A categorical latent may have more categories than there are columns.
-    values = np.linspace(*model.latent_range(span), max(columns, *model.categories, 1))
+    widest = max(columns if model.continuous_dim else 1, *model.categories, 1)
+    values = np.arange(widest)
+    if model.continuous_dim:
+        values = np.linspace(*model.latent_range(span), widest)
     rows = [model.decode(model.moved(code, latent, values)).mean().numpy() for latent in latents]
     filled = np.array([len(row) for row in rows])
     images = np.ones((len(rows), len(values), *data.image_shape), np.float32)
@@ -351,24 +456,70 @@ def matching(model, data):
     return data
 
 
-def metric_names(metrics: Iterable[str] | None, data) -> list[str]:
+def metric_names(metrics: str | Iterable[str] | None, data) -> list[str]:
     """The metrics to take; every name is looked up before any work is done."""
     if metrics is None:
-        metrics = QUICK if data.factor_names else ()
-    names = registry.names("metrics") if metrics == ALL else list(metrics)
-    once = {_called(name)[0] for name in names}
-    if len(once) < len(names):
+        return list(QUICK) if data.factor_names else []
+    names = _listed(metrics)
+    if names == [ALL]:
+        return _all_for(data)
+    called = {name: function for name, function, _ in map(_called, names)}
+    if len(called) < len(names):
         raise ValueError(f"Expected each metric once. Received: {', '.join(names)}.")
-    if names and not data.factor_names:
+    needing = [name for name, function in called.items() if _needs_factors(function)]
+    if needing and not data.factor_names:
         raise ValueError(
-            f'Expected a dataset with factors for the metrics. Received: "{data.name}", which has none. '
-            "Pass (images, factors), or metrics=[]."
+            f'Expected a dataset with factors for {", ".join(needing)}. Received: "{data.name}", which has none. '
+            "Pass one with factors, or metrics that need none: "
+            f'metrics="{",".join(_factorless())}" (--metrics {",".join(_factorless())}).'
         )
     return names
 
 
+def _listed(metrics: str | Iterable[str]) -> list[str]:
+    """Names and calls one by one, of a list or of a text with commas between them.
+
+    Example:
+        >>> _listed("mig, downstream(train_samples=(100, 200), trees=5),")
+        ['mig', 'downstream(train_samples=(100, 200), trees=5)']
+    """
+    texts = [metrics] if isinstance(metrics, str) else metrics
+    return [call for text in texts for call in _split(text)]
+
+
+def _split(text: str) -> list[str]:
+    """The parts between those commas that stand outside of all brackets."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _all_for(data) -> list[str]:
+    """All metrics; of a dataset without factors those that need none, with a warning that names the others."""
+    names = registry.names("metrics")
+    if data.factor_names:
+        return names
+    kept = _factorless()
+    others = ", ".join(name for name in names if name not in kept)
+    message = f'"{data.name}" has no factors. Left out are the metrics that need them: {others}.'
+    warnings.warn(message, UserWarning, stacklevel=4)
+    return kept
+
+
+def _factorless() -> list[str]:
+    """The metrics that need no factors."""
+    members = registry.members("metrics")
+    return [name for name, function in members.items() if not _needs_factors(function)]
+
+
 def draw(population: int, samples: int | None, seed: int) -> np.ndarray:
     """Which of `population` images to take: `samples` different ones, or all in order."""
+    check_integer("seed", seed, least=0)
     if samples is not None:
         check_integer("samples", samples, least=1)
     if samples is None or samples >= population:

@@ -1,6 +1,7 @@
 """What codes carry: the KL divergence taken apart, and mutual information with factors."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,7 @@ from zoo.metrics import base
 tfd = tfp.distributions
 
 DRAWS = 1_000
+SATURATED = 0.1  # nats of `KLParts.excess`, from which on there is a warning
 _BLOCK = 2**19  # pairs of a draw and a posterior at once: arrays of 2 MiB stay in the cache
 
 
@@ -28,26 +30,48 @@ class Estimate:
 
 
 @dataclasses.dataclass(frozen=True)
+class Estimates:
+    """A number for each latent, and their standard errors, both `(latents,)`."""
+
+    value: np.ndarray
+    standard_error: np.ndarray
+
+    def __str__(self) -> str:
+        return ", ".join(
+            str(Estimate(*each)) for each in zip(self.value, self.standard_error, strict=True)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class KLParts:
     """The mean KL divergence of q(z|x) to p(z), and the three parts that it is the sum of, in nats.
 
+    Standard errors of `kl` and `latent_kl` are those by the choice of the images, as a random part of many: of the
+    images themselves these two are exact. All others are those by the draws, for q(z) of these N images.
+
+    Mutual information is cut off at log N, and total correlation is too large by what it lacks: no standard error
+    shows that, `excess` does. Where I(x; z) over all images is above log N - 4 or so, take more images.
+
     Attributes:
-        kl: E_x KL(q(z|x) || p(z)) over all N images, exact.
+        kl: E_x KL(q(z|x) || p(z)).
         mutual_information: I(x; z), between image and latents; at most log N.
         total_correlation: KL(q(z) || prod_j q(z_j)), how far the latents are from independent.
         dimension_wise_kl: sum_j KL(q(z_j) || p(z_j)).
-        latent_kl: E_x KL(q(z_j|x) || p(z_j)) of each latent over all N images, `(latents,)`.
-        latent_dimension_wise_kl: KL(q(z_j) || p(z_j)) of each latent, `(latents,)`.
+        latent_kl: E_x KL(q(z_j|x) || p(z_j)) of each latent.
+        latent_dimension_wise_kl: KL(q(z_j) || p(z_j)) of each latent.
         images: N, how many posteriors make q(z).
+        excess: at most so much, on average, is the total correlation above that over all images, of which these are
+            a random part, and the mutual information below: about twice as much as it is while it is below a nat.
     """
 
-    kl: float
+    kl: Estimate
     mutual_information: Estimate
     total_correlation: Estimate
     dimension_wise_kl: Estimate
-    latent_kl: np.ndarray
-    latent_dimension_wise_kl: np.ndarray
+    latent_kl: Estimates
+    latent_dimension_wise_kl: Estimates
     images: int
+    excess: float
 
 
 def kl_parts(
@@ -65,7 +89,8 @@ def kl_parts(
 
     with the aggregate posterior q(z) = 1/N sum_i q(z|x_i) over all N images: minibatch-weighted sampling whose
     batch is the whole set, which has no bias for this set of images. Of more images than `samples`, a random
-    part stands for all; then I(x; z) cannot exceed log `samples`, and is too small where it comes near.
+    part stands for all; then I(x; z) is cut off at log `samples`, 9.6 nats of 15,000, and the total correlation is
+    too large by what I(x; z) lacks. See `KLParts.excess`, and the warning where it is above 0.1 nats.
 
     Args:
         model: a model of the zoo with Gaussian q(z|x) and p(z).
@@ -76,6 +101,9 @@ def kl_parts(
         batch_size: images encoded at a time.
         seed: of all draws; the same seed gives the same numbers.
 
+    Warns:
+        UserWarning: N is too small for I(x; z).
+
     Raises:
         ValueError: the model has no KL divergence or other latents than Gaussian ones, or its images differ.
 
@@ -83,7 +111,7 @@ def kl_parts(
         >>> import zoo
         >>> parts = kl_parts(zoo.models.VAE((8, 8, 1), seed=0), "digits", samples=200)
         >>> total = parts.mutual_information.value + parts.total_correlation.value + parts.dimension_wise_kl.value
-        >>> bool(np.isclose(parts.kl, total))
+        >>> bool(np.isclose(parts.kl.value, total))
         True
 
     Reference: Chen et al., Isolating Sources of Disentanglement in VAEs, 2018, equation 2 and appendix C.1.
@@ -92,7 +120,9 @@ def kl_parts(
     data = evaluation.matching(model, datasets.load(data))
     indices = evaluation.draw(len(data), samples, seed)
     means, log_variances = _posteriors(model, data, indices, batch_size)
-    return gaussian_kl_parts(means, log_variances, draws=draws, seed=seed)
+    parts = _parts(means, log_variances, draws, seed)
+    _warn_if_saturated(parts, are_all=len(indices) == len(data))
+    return parts
 
 
 def gaussian_kl_parts(
@@ -103,16 +133,21 @@ def gaussian_kl_parts(
         I(x; z)           = -E[log q(z)] - E_x[H(q(z|x))]        + b E[c]
         total correlation = E[log q(z)] - sum_j E[log q(z_j)]
         dimension-wise    = sum_j E[log q(z_j)] - E_q(z)[log p(z)]  - b E[c]
+        excess            = -E[log(1 - q(z|x) / (N q(z)))],    z ~ q(z|x)
 
     The entropies H and the expectation of log p(z) are exact. The control variate c = log p(z) - E_q(z)[log p(z)] has
     mean 0, and b is what makes the variance of the mutual information least: about 1 where q(z) is near p(z), as a
-    VAE makes it, which then leaves next to none.
+    VAE makes it, which then leaves next to none. The excess is what log q(z) rises by because the posterior that z
+    was drawn from is one of the N: without it, I(x; z) is too large on average, with it, too small.
 
     Args:
         means: `(N, latents)`.
         log_variances: `(N, latents)`.
         draws: at how many points of q(z), each from another posterior, the densities are taken; None for N.
         seed: of the draws.
+
+    Warns:
+        UserWarning: N is too small for I(x; z).
 
     Raises:
         ValueError: the tables are no finite numbers of one shape, or there are fewer than two posteriors or draws.
@@ -123,8 +158,15 @@ def gaussian_kl_parts(
         >>> abs(parts.total_correlation.value) < 0.02, round(parts.mutual_information.value, 1)  # 0, log 2
         (True, 0.7)
 
-    Reference: Hoffman & Johnson, ELBO surgery, 2016, equation 3; Chen et al. 2018, equation 2.
+    Reference: Hoffman & Johnson, ELBO surgery, 2016, equation 3; Chen et al. 2018, equation 2; Poole et al., On
+        Variational Bounds of Mutual Information, 2019, section 2.4 for the two bounds that `excess` lies between.
     """
+    parts = _parts(means, log_variances, draws, seed)
+    _warn_if_saturated(parts, are_all=False)
+    return parts
+
+
+def _parts(means: np.ndarray, log_variances: np.ndarray, draws: int | None, seed: int) -> KLParts:
     means, log_variances = _checked(means, log_variances)
     count = len(means) if draws is None else check_integer("draws", draws, least=2)
     generator = np.random.default_rng(seed)
@@ -132,19 +174,46 @@ def gaussian_kl_parts(
     noise = generator.normal(size=(len(rows), means.shape[1]))
     latents = means[rows] + np.exp(0.5 * log_variances[rows]) * noise
     joint, marginals = aggregate_log_densities(latents, means, log_variances)
-    entropy = 0.5 * (np.log(2 * np.pi) + 1 + log_variances).mean(axis=0)
-    cross_entropy = 0.5 * (np.log(2 * np.pi) + means**2 + np.exp(log_variances)).mean(axis=0)
+    entropies = 0.5 * (np.log(2 * np.pi) + 1 + log_variances)
+    cross_entropies = 0.5 * (np.log(2 * np.pi) + means**2 + np.exp(log_variances))
+    divergences = cross_entropies - entropies
+    entropy, cross_entropy = entropies.mean(axis=0), cross_entropies.mean(axis=0)
+    own = -0.5 * (np.log(2 * np.pi) + log_variances[rows] + noise**2).sum(axis=1)
     control = cross_entropy - 0.5 * (np.log(2 * np.pi) + latents**2)
     control *= _slope(joint, control.sum(axis=1))
     latent_dimension_wise = marginals + cross_entropy - control
     return KLParts(
-        kl=float((cross_entropy - entropy).sum()),
+        kl=_estimate(divergences.sum(axis=1)),
         mutual_information=_estimate(control.sum(axis=1) - joint - entropy.sum()),
         total_correlation=_estimate(joint - marginals.sum(axis=1)),
         dimension_wise_kl=_estimate(latent_dimension_wise.sum(axis=1)),
-        latent_kl=cross_entropy - entropy,
-        latent_dimension_wise_kl=latent_dimension_wise.mean(axis=0),
+        latent_kl=_estimates(divergences),
+        latent_dimension_wise_kl=_estimates(latent_dimension_wise),
         images=len(means),
+        excess=_excess(own, joint, len(means)),
+    )
+
+
+def _excess(own: np.ndarray, joint: np.ndarray, images: int) -> float:
+    """Mean of -log(1 - share), the share of q(z|x) / N in q(z); float32 sums tell no share from 1 - 1e-6."""
+    share = np.exp(np.minimum(own - joint - np.log(images), np.log1p(-1e-6)))
+    return float(-np.log1p(-share).mean())
+
+
+def _warn_if_saturated(parts: KLParts, are_all: bool) -> None:
+    if parts.excess <= SATURATED:
+        return
+    remedy = (
+        "These are all images of the dataset: the numbers hold for q(z) of them alone."
+        if are_all
+        else "Take more images, samples=None for all."
+    )
+    warnings.warn(
+        f"I(x; z) of N = {parts.images} images is cut off at log N = {np.log(parts.images):.3g} nats. Found: "
+        f"{parts.mutual_information}. It is too small, and the total correlation, {parts.total_correlation}, too "
+        f"large by as much: up to {parts.excess:.2g} nats, or more where I(x; z) is log N. {remedy}",
+        UserWarning,
+        stacklevel=3,
     )
 
 
@@ -305,3 +374,9 @@ def _slope(y: np.ndarray, x: np.ndarray) -> float:
 def _estimate(terms: np.ndarray) -> Estimate:
     """The mean of independent terms, and its standard error."""
     return Estimate(float(terms.mean()), float(terms.std(ddof=1) / np.sqrt(len(terms))))
+
+
+def _estimates(terms: np.ndarray) -> Estimates:
+    """The means of the columns, and their standard errors."""
+    columns = [_estimate(column) for column in terms.T]
+    return Estimates(*np.array([(one.value, one.standard_error) for one in columns]).T)

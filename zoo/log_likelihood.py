@@ -25,7 +25,8 @@ class LogLikelihood:
 
     Attributes:
         values: log p(x) of each image, `(n,)`.
-        standard_errors: of these values, by the draws, `(n,)`.
+        standard_errors: of these values, by the draws, `(n,)`; infinite for a single draw, which does not tell how
+            far another would be.
         effective_samples: how many draws of equal weight would do as well, 1 ... draws, `(n,)`.
         indices: which images these are, `(n,)`.
     """
@@ -42,7 +43,10 @@ class LogLikelihood:
 
     @property
     def standard_error(self) -> float:
-        """Of `mean`, by the draws: how far it may be from the mean over these same images."""
+        """Of `mean`, by the draws: how far it may be from the mean over these same images.
+
+        Infinite for a single draw; `standard_error_of_images` then still holds.
+        """
         return float(np.sqrt(np.sum(self.standard_errors**2)) / len(self.values))
 
     @property
@@ -75,7 +79,9 @@ def importance_sampled(
         model: a model of the zoo with q(z|x) and p(z) of continuous latents.
         data: anything that `zoo.datasets.load` takes.
         samples: how many images, drawn without replacement; None for all.
-        draws: K, at least 2; the papers take 50 or 5,000. Each is a pass through the decoder.
+        draws: K; the papers take 50 or 5,000. Each is a pass through the decoder. 1 gives one draw of the evidence
+            lower bound for each image, whose standard error is infinite: of the mean over images, see
+            `standard_error_of_images`.
         seed: of all draws; the same seed and `batch_size` give the same numbers.
         batch_size: codes decoded at a time, which bounds the memory.
         show_progress: whether a progress bar is shown.
@@ -92,7 +98,7 @@ def importance_sampled(
 
     Reference: Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders, 2016, equation 8.
     """
-    check_integer("draws", draws, least=2)
+    check_integer("draws", draws, least=1)
 
     def log_weights(images, count, seed):
         posterior = model.encode(images)
@@ -242,14 +248,15 @@ def _seed(seed: int, image: int, number: int) -> tf.Tensor:
 def _mean_of_weights(log_weights: np.ndarray) -> np.ndarray:
     """Log of the mean weight, its standard error and the effective samples, `(3, batch)`.
 
-    log w has the standard error SD(w) / (mean(w) sqrt(K)) by the delta method; the effective samples are
-    (sum w)^2 / sum w^2.
+    log w has the standard error SD(w) / (mean(w) sqrt(K)) by the delta method, infinite for K = 1; the effective
+    samples are (sum w)^2 / sum w^2.
     """
     log_weights = log_weights.astype(np.float64)
     largest = log_weights.max(axis=0)
     weights = np.exp(log_weights - largest)
     mean = weights.mean(axis=0)
-    error = weights.std(axis=0, ddof=1) / (mean * np.sqrt(len(weights)))
+    deviation = weights.std(axis=0, ddof=1) if len(weights) > 1 else np.full_like(mean, np.inf)
+    error = deviation / (mean * np.sqrt(len(weights)))
     effective = weights.sum(axis=0) ** 2 / (weights**2).sum(axis=0)
     return np.stack([largest + np.log(mean), error, effective])
 

@@ -18,6 +18,8 @@ from zoo.metrics import base
 
 TRAVERSALS = 50
 RANDOM = "random"
+# Half a level of bytes: a Bernoulli's means are kept as far from 0 and 1, where its logit is infinite.
+NEAREST = 1 / 510
 _PAIRS = 256  # pairs of images compared at once
 
 ImageDistance = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -58,7 +60,7 @@ class Distances:
         which the rounding of float32 would otherwise put into an order.
         """
         kinds = {name: kind.ravel() for name, kind in self._kinds().items()}
-        ranks = {name: stats.rankdata(_rounded(kind)) for name, kind in kinds.items()}
+        ranks = {name: stats.rankdata(base.rounded(kind)) for name, kind in kinds.items()}
         names = list(kinds)
         return {
             (a, b): (base.pearson(kinds[a], kinds[b]), base.pearson(ranks[a], ranks[b]))
@@ -133,29 +135,31 @@ def image_distance(distance: str | likelihoods.Likelihood | ImageDistance) -> Im
     Args:
         distance: one of
             `"mse"`, `"mae"`: mean squared or absolute error, over pixels and channels;
-            a likelihood, or its name: what the reconstruction loss of images b rises by, in nats per image, when
-            the decoder's mean is the images a and not b: log p(b|b) - log p(b|a). It must take decoder outputs as
-            its mean, such as `'gaussian(activation="linear")'`;
+            `"l1"`, `"l2"`: the norms of the difference, sum |a - b| and sqrt(sum (a - b)^2);
+            a likelihood, its name or a call such as `"gaussian(scale=1)"`: what the reconstruction loss of images b
+            rises by, in nats per image, when the decoder's mean is the images a and not b: log p(b|b) - log p(b|a).
+            Names that have it are `"gaussian"`, `"laplace"`, `"filtered_gaussian"`, `"bernoulli"` and
+            `"continuous_bernoulli"`, of which the last two see no mean nearer to 0 or 1 than 1/510. A likelihood of
+            one's own takes decoder outputs as its mean;
             a function `f(a, b)` of two arrays `(n, height, width, channels)` in [0, 1], which gives `(n,)`.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is none of these, or a mean alone does not give the likelihood.
 
     Example:
         >>> black, grey = np.zeros((1, 2, 2, 1), "float32"), np.full((1, 2, 2, 1), 0.5, "float32")
         >>> image_distance("mse")(black, grey), image_distance("mae")(black, grey)
         (array([0.25], dtype=float32), array([0.5], dtype=float32))
-        >>> image_distance("gaussian(scale=1, activation='linear')")(black, grey)  # squared error / 2
+        >>> image_distance("gaussian(scale=1)")(black, grey).round(3)  # squared error / 2
         array([0.5], dtype=float32)
     """
     if callable(distance) and not isinstance(distance, likelihoods.Likelihood):
-        return distance
-    if distance in ERRORS:
+        return _checked(distance)
+    if isinstance(distance, str) and distance in ERRORS:
         return ERRORS[distance]
     name = registry.parse_call(distance)[0] if isinstance(distance, str) else None
-    known = registry.names("likelihoods")
-    if name is not None and name not in known:
-        raise ValueError(registry.unknown("distance", name, [*ERRORS, *known]))
+    if name is not None and name not in registry.names("likelihoods"):
+        raise ValueError(registry.unknown("distance", name, [*ERRORS, *LOSSES]))
     return _LossDistance(likelihoods.get(distance))
 
 
@@ -169,7 +173,66 @@ def mean_absolute_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.abs(a - b).mean(axis=(1, 2, 3))
 
 
-ERRORS = {"mse": mean_squared_error, "mae": mean_absolute_error}
+def absolute_norm(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sum over pixels and channels of |a - b|, `(n,)`."""
+    return np.abs(a - b).sum(axis=(1, 2, 3))
+
+
+def euclidean_norm(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Square root of the sum over pixels and channels of (a - b)^2, `(n,)`."""
+    return np.sqrt(((a - b) ** 2).sum(axis=(1, 2, 3)))
+
+
+ERRORS = {
+    "mse": mean_squared_error,
+    "mae": mean_absolute_error,
+    "l1": absolute_norm,
+    "l2": euclidean_norm,
+}
+
+
+def logits_of(mean: np.ndarray, nearest: float = NEAREST) -> np.ndarray:
+    """log(m / (1 - m)) of means m, which are kept `nearest` from 0 and 1.
+
+    Example:
+        >>> logits_of(np.array([0.0, 0.5])).round(3)
+        array([-6.232,  0.   ])
+    """
+    mean = np.clip(np.asarray(mean, np.float64), nearest, 1 - nearest)
+    return np.log(mean) - np.log1p(-mean)
+
+
+# Logits 0 ... 40 of a continuous Bernoulli, and how far its mean is from the nearer of 0 and 1; beyond, 1 / logit.
+_TILTS = np.linspace(0, 40, 40_001)
+_FROM_END = np.concatenate([[0.5], 1 / _TILTS[1:] - 1 / np.expm1(_TILTS[1:])])
+
+
+def tilts_of(mean: np.ndarray) -> np.ndarray:
+    """The logits of a continuous Bernoulli of given means, which are kept `NEAREST` from 0 and 1.
+
+        m = 1 / (1 - exp(-logit)) - 1 / logit,    solved by a table
+
+    Example:
+        >>> tilts_of(np.array([0.0, 0.5])).round(3) + 0.0
+        array([-510.,    0.])
+
+    Reference: Loaiza-Ganem & Cunningham, The continuous Bernoulli, 2019, section 3.
+    """
+    mean = np.clip(np.asarray(mean, np.float64), NEAREST, 1 - NEAREST)
+    from_end = np.minimum(mean, 1 - mean)
+    near = np.interp(from_end, _FROM_END[::-1], _TILTS[::-1])
+    size = np.where(from_end < _FROM_END[-1], 1 / from_end, near)
+    return np.copysign(size, mean - 0.5)
+
+
+LOSSES = {
+    "bernoulli": logits_of,
+    "continuous_bernoulli": tilts_of,
+    **dict.fromkeys(
+        ("gaussian", "laplace", "filtered_gaussian"), lambda mean: logits_of(mean, nearest=1e-7)
+    ),
+}
+"""By the name of a likelihood that a mean defines: the decoder outputs that have a mean."""
 
 
 class _LossDistance:
@@ -177,18 +240,57 @@ class _LossDistance:
 
     def __init__(self, likelihood: likelihoods.Likelihood):
         self.likelihood = likelihood
+        self._check_mean_is_enough()
+        is_linear = getattr(likelihood, "activation", None) == "linear"
+        known = registry.members("likelihoods")
+        names = [name for name in LOSSES if type(likelihood) is known[name] and not is_linear]
+        self.outputs_of = LOSSES[names[0]] if names else np.asarray
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Distances in nats, `(n,)`."""
-        a, b = tf.constant(a, tf.float32), tf.constant(b, tf.float32)
-        mean = self.likelihood(a).mean() if self.likelihood.outputs_per_value == 1 else None
-        if mean is None or not np.allclose(mean, a, atol=1e-5):
+        around_a, around_b = (
+            self.likelihood(tf.constant(self.outputs_of(images), tf.float32)) for images in (a, b)
+        )
+        if not np.allclose(around_a.mean(), a, atol=NEAREST + 1e-5):
             raise ValueError(
-                "Expected a likelihood that takes decoder outputs as its mean, such as "
-                "'gaussian(activation=\"linear\")'. Received: "
-                f"{type(self.likelihood).__name__}, which does not. Set its activation, or pass a function."
+                "Expected a likelihood that takes decoder outputs as its mean. Received: "
+                f"{type(self.likelihood).__name__}, which does not. Pass a function, or one of: {_known()}."
             )
-        return (self.likelihood(b).log_prob(b) - self.likelihood(a).log_prob(b)).numpy()
+        b = tf.constant(b, tf.float32)
+        return (around_b.log_prob(b) - around_a.log_prob(b)).numpy()
+
+    def _check_mean_is_enough(self) -> None:
+        each, reason = self.likelihood.outputs_per_value, ""
+        if each > 1:
+            reason = f"takes {each} decoder outputs for each value, of which its mean tells one"
+        elif getattr(self.likelihood, "scale", None) == "optimal":
+            reason = (
+                "takes its scale from the batch, so that a distance would depend on other pairs"
+            )
+        if reason:
+            raise ValueError(
+                "Expected a likelihood of images that its mean alone defines. Received: "
+                f"{type(self.likelihood).__name__}, which {reason}. Pass a function, or one of: {_known()}."
+            )
+
+
+def _known() -> str:
+    return ", ".join([*ERRORS, *LOSSES])
+
+
+def _checked(distance: ImageDistance) -> ImageDistance:
+    """A user's function, whose answer has to be a distance for each pair."""
+
+    def checked(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        found = np.asarray(distance(a, b))
+        if found.shape != (len(a),) or found.dtype.kind not in "fiub":
+            raise ValueError(
+                f"Expected `distance` to give a number for each pair of images, shape ({len(a)},). Received: shape "
+                f"{found.shape}, dtype {found.dtype}. Reduce over height, width and channels alone: axis=(1, 2, 3)."
+            )
+        return found
+
+    return checked
 
 
 def _traversals_of(data, factor: int, count: int, generator: np.random.Generator) -> list:
@@ -240,10 +342,6 @@ def _matrix(images: np.ndarray, measure: ImageDistance) -> np.ndarray:
         for part in (slice(k, k + _PAIRS) for k in range(0, len(first), _PAIRS))
     ]
     return np.concatenate(found).reshape(len(images), -1)
-
-
-def _rounded(distances: np.ndarray) -> np.ndarray:
-    return np.round(distances * (8192 / (np.abs(distances).max() or 1.0)))
 
 
 def _estimate(values: np.ndarray) -> Estimate:

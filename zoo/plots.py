@@ -5,6 +5,9 @@ holds. Save it with `figure.savefig("name.png")`; in a notebook, after `%matplot
 cell with it.
 """
 
+import math
+import numbers
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -25,13 +28,16 @@ NATS = frozenset(
         "elbo",
         "kl",
         "loss",
+        "marginal_kl",
         "mutual_information",
         "reconstruction",
         "regularizer",
         "total_correlation",
+        "unsupervised",
+        "unsupervised_mutual_information",
     }
 )
-"""Quantities of a training history that are in nats."""
+"""Quantities of a training history, scores among them, that are in nats."""
 
 # Sheets of images are laid out in device pixels, so that each pixel of an image is a whole square.
 _DPI = 144
@@ -42,6 +48,7 @@ _MARGIN = 9
 _GAP = 6  # between images
 _CELL = 108  # along the longer side of an image, about
 _CELL_INCHES = 0.3  # height of a cell of a matrix
+_LEGEND = 15  # lines in a column of a legend
 _LONGEST = 16_000  # a sheet that would be longer gets smaller images
 
 
@@ -354,8 +361,8 @@ def agreement(
 
 
 def trade_off(
-    x: Sequence[float],
-    y: Sequence[float],
+    x: Sequence[float | None],
+    y: Sequence[float | None],
     groups: Sequence,
     *,
     x_label: str = "reconstruction, nats",
@@ -366,53 +373,108 @@ def trade_off(
     """Runs as points, one colour for each value of a hyper-parameter; a line joins their means.
 
     Args:
-        x: `(runs,)`, such as the reconstruction errors.
-        y: `(runs,)`, such as scores.
-        groups: `(runs,)`, the hyper-parameter's value, numbers or texts; a line joins only numbers.
+        x: `(runs,)`, such as the reconstruction errors; None or NaN where a run has none.
+        y: `(runs,)`, such as scores; None or NaN where a run has none.
+        groups: `(runs,)`, the hyper-parameter's value. Numbers come first, in order; a line joins them where there is
+            nothing else, such as texts or None.
         x_label: what x is.
         y_label: what y is.
         group_label: the hyper-parameter's name.
         title: a line above.
 
+    Warns:
+        UserWarning: runs are left out, because they lack x or y.
+
     Raises:
-        ValueError: the three differ in length, or a number is not finite.
+        ValueError: the three differ in length, hold no numbers, are infinite, or no run has both x and y.
 
     Example:
         >>> figure = trade_off([20, 22, 40], [0.1, 0.2, 0.5], [1, 1, 4], group_label="beta")
         >>> [text.get_text() for text in figure.legends[0].get_texts()]
         ['1', '4']
     """
-    x, y = (np.asarray(column, np.float64) for column in (x, y))
-    if not x.shape == y.shape == (len(groups),) or not np.isfinite([x, y]).all() or not len(x):
-        raise ValueError(
-            "Expected finite x and y and a group for each run. "
-            f"Received: {x.shape}, {y.shape} and {len(groups)} groups."
-        )
-    values = sorted(set(groups), key=lambda value: (isinstance(value, str), value))
+    x, y, groups = _complete_runs(x, y, groups)
+    keys = [_group(value) for value in groups]
+    values = sorted(set(keys))
+    labels = [_group_text(groups[keys.index(value)]) for value in values]
     colours = colormaps["viridis"](np.linspace(0, 0.92, len(values)))
-    figure = Figure(figsize=(4.2, 3.0 + 0.25 * bool(title)), dpi=_DPI, layout="constrained")
+    # A legend that is long grows to the right, and the figure with it.
+    columns = -(-len(values) // _LEGEND)
+    widest = max(map(_text_width, labels)) / _DPI + 0.3
+    wide = 3.2 + max(columns * widest, _text_width(group_label) / _DPI) + 0.3
+    figure = Figure(
+        figsize=(max(wide, 4.2), 3.0 + 0.25 * bool(title)), dpi=_DPI, layout="constrained"
+    )
     axes = figure.add_subplot()
-    members = [np.array([group == value for group in groups]) for value in values]
-    means = [(x[mine].mean(), y[mine].mean()) for mine in members]
-    if not any(isinstance(value, str) for value in values):
+    members = [np.array([key == value for key in keys]) for value in values]
+    if all(_is_number(value) for value in groups):
+        means = [(x[mine].mean(), y[mine].mean()) for mine in members]
         axes.plot(*zip(*means, strict=True), color="0.75", linewidth=1.2, zorder=1)
-    for value, mine, colour in zip(values, members, colours, strict=True):
-        axes.scatter(x[mine], y[mine], s=14, color=colour, label=str(value), zorder=2)
+    for label, mine, colour in zip(labels, members, colours, strict=True):
+        axes.scatter(x[mine], y[mine], s=14, color=colour, label=label, zorder=2)
     _dress(axes, "", last=False)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
     axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.offsetText.set_fontsize(_FONT - 1)
     axes.set_xlabel(x_label, fontsize=_FONT)
     axes.set_ylabel(y_label, fontsize=_FONT)
     figure.legend(
         title=group_label,
         loc="outside right upper",
+        ncols=columns,
         fontsize=_FONT,
         title_fontsize=_FONT,
         frameon=False,
         handletextpad=0.2,
+        columnspacing=0.8,
     )
     _head(figure, title)
     return figure
+
+
+def _complete_runs(
+    x: Sequence, y: Sequence, groups: Sequence
+) -> tuple[np.ndarray, np.ndarray, list]:
+    """Those of the runs that have x and y."""
+    columns = {name: _numbers(name, column) for name, column in (("x", x), ("y", y))}
+    x, y = columns.values()
+    if not x.shape == y.shape == (len(groups),) or np.isinf([x, y]).any():
+        raise ValueError(
+            "Expected x and y, of which none is infinite, and a group for each run. "
+            f"Received: {x.shape}, {y.shape} and {len(groups)} groups."
+        )
+    known = np.isfinite(x) & np.isfinite(y)
+    if not known.any():
+        raise ValueError(f"Expected a run with both x and y. Received: {len(x)} runs without.")
+    if not known.all():
+        warnings.warn(
+            f"{np.sum(~known)} of {len(known)} runs are left out, because they lack x or y.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return x[known], y[known], [group for group, kept in zip(groups, known, strict=True) if kept]
+
+
+def _numbers(name: str, column: Sequence[float | None]) -> np.ndarray:
+    """A column as floats, NaN where there is None."""
+    try:
+        return np.array(list(column), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"Expected numbers in `{name}`. Received: {column}") from None
+
+
+def _is_number(value) -> bool:
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+    return is_real and not math.isnan(value)
+
+
+def _group(value) -> tuple[str, float, str]:
+    """By what runs are grouped, and groups sorted: numbers by size, then the rest by type and text."""
+    return ("", float(value), "") if _is_number(value) else (type(value).__name__, 0.0, str(value))
+
+
+def _group_text(value) -> str:
+    return f"{value:.6g}" if _is_number(value) else str(value)
 
 
 def _checked(name: str, images: np.ndarray, leading: str) -> np.ndarray:
@@ -457,6 +519,7 @@ def _sheet(
     After each `rows_together` rows comes a wider gap, if that is more than one.
     """
     rows, columns = (max(place) + 1 for place in zip(*cells, strict=True))
+    rows, columns = max(rows, len(row_labels)), max(columns, len(column_labels))
     height, width = next(iter(cells.values())).shape[:2]
     widest = max(map(_text_width, column_labels), default=0)
     scale = _scale(rows, columns, height, width, widest)
@@ -530,8 +593,17 @@ def _text_width(text: str, size: float = _FONT) -> int:
 
 
 def _number(value: float) -> str:
+    """At most seven characters, which fit into a cell of a matrix."""
     value = round(float(value), 6) + 0.0  # no 1e-17 where 0 is meant, and no -0
-    return f"{value:.{2 if abs(value) < 1 else 3}g}".replace("-", "−")
+    size = abs(value)
+    if 999.5 <= size < 9999.5:
+        text = f"{value:.0f}"
+    elif size == 0 or 0.00095 <= size < 999.5:
+        text = f"{value:.{2 if size < 1 else 3}g}"
+    else:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        text = f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+    return text.replace("-", "−")
 
 
 def _checked_history(history: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
@@ -651,6 +723,8 @@ def _colour_bar(
     bar.set_label(label, fontsize=_FONT)
     bar.ax.tick_params(labelsize=_FONT - 1, length=2)
     bar.locator = MaxNLocator(5, steps=_STEPS)
+    for axis in (bar.ax.xaxis, bar.ax.yaxis):
+        axis.offsetText.set_fontsize(_FONT - 1)
     bar.outline.set_visible(False)
     bar.update_ticks()
 

@@ -25,7 +25,7 @@ MEASURED = 64  # images that an exported file is compared on
 def score(
     path: str | os.PathLike,
     data: str | None = None,
-    metrics: Iterable[str] | None = None,
+    metrics: str | Iterable[str] | None = None,
     *,
     samples: int | None = evaluation.SAMPLES,
     seed: int = 0,
@@ -38,34 +38,53 @@ def score(
     Args:
         path: run folder or `.keras` file.
         data: default: what the run was trained on.
-        metrics: as for `zoo.evaluate`.
+        metrics: as for `zoo.evaluate`. One that cannot be taken of the codes leaves the others as they are: its
+            `failed` says why, in `out` too.
         samples: as for `zoo.evaluate`.
         seed: as for `zoo.evaluate`.
         jobs: as for `zoo.evaluate`.
-        out: a JSON file for the scores, and each metric's parameters and seconds.
+        out: a JSON file for the scores, how many images they are of, and each metric's parameters, seconds and
+            warnings. Its folder is made.
         show_progress: whether a progress bar is shown.
+
+    Raises:
+        ValueError: as for `zoo.evaluate`, or `out` can be no file.
     """
+    if out is not None:
+        _check_can_be_written(Path(out))
     model, data = runs.load(path), _data_of(path, data)
     found = evaluation.evaluate_in_detail(
         model, data, metrics, samples=samples, seed=seed, jobs=jobs, show_progress=show_progress
     )
     if out is not None:
-        how = {"data": data, "samples": samples, "seed": seed, "jobs": jobs}
+        how = {"data": data, "seed": seed, "jobs": jobs}
         write_scores(out, found.scores, **how, **details(found))
     return found
 
 
+def _check_can_be_written(file: Path) -> None:
+    """Checks before minutes of work that a file can be written after them."""
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
+    if file.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(
+            f"Expected `out` to be a file, in a folder that can be written to. Received: out={file}"
+        )
+
+
 def details(found: evaluation.Evaluation) -> dict[str, Any]:
-    """How scores came about: each metric's parameters, entries and seconds, for `write_scores`."""
+    """How scores came about, for `write_scores`: the number of images, and what each metric did."""
     metrics = {
         scored.metric: {
             "parameters": scored.parameters,
             "entries": list(scored.scores),
             "seconds": scored.seconds,
+            "warnings": scored.warnings,
+            "failed": scored.failed,
         }
         for scored in found.metrics
     }
-    return {"encoding_seconds": found.seconds, "metrics": metrics}
+    samples = len(found.table.codes)
+    return {"samples": samples, "encoding_seconds": found.seconds, "metrics": metrics}
 
 
 def draw_traversals(
@@ -191,6 +210,7 @@ def _data_of(path: str | os.PathLike, data: str | None) -> str:
 def write_scores(file: str | os.PathLike, scores: Mapping[str, float], **how) -> None:
     """Writes `scores.json`: the scores, and how they were taken, on what hardware and by which versions."""
     made = {"hardware": hardware.describe(), "commit": commit(), "versions": versions()}
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
     files.write_json(file, {"scores": dict(scores), "how": {**how, **made}})
 
 
@@ -219,15 +239,13 @@ def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_n
     ]
     rows = zip(traversal.latents, sizes, kinds, strict=True)
     span = traversal.values[-1]
+    moves = f"latents from {-span:g} to {span:g}" if model.continuous_dim else "categories"
     return plots.traversals(
         traversal.images,
         values=traversal.values,
         filled=traversal.filled,
         labels=[f"z{latent}  {size}{kind}" for latent, size, kind in rows],
-        title=(
-            f"{type(model).__name__} on {data_name}: "
-            f"latents from {-span:g} to {span:g} at image {traversal.index}"
-        ),
+        title=(f"{type(model).__name__} on {data_name}: {moves} at image {traversal.index}"),
     )
 
 
@@ -310,6 +328,8 @@ def card(
     scores: Mapping[str, float],
     last: Mapping[str, float],
     symptoms: Sequence[str] = (),
+    *,
+    samples: int = evaluation.SAMPLES,
 ) -> str:
     """The card of a run, in Markdown.
 
@@ -318,6 +338,7 @@ def card(
         scores: from `zoo.evaluate`.
         last: the last row of the history.
         symptoms: what the training ails from, in sentences.
+        samples: how many images the scores are of.
     """
     settings = "".join(f", {name} = {value}" for name, value in config["settings"].items())
     terms = {name: value for name, value in last.items() if name not in ("step", "seconds")}
@@ -327,7 +348,7 @@ def card(
             "settings": settings,
             "seconds": last["seconds"],
             "hardware": hardware.describe(),
-            "samples": evaluation.SAMPLES,
+            "samples": f"{samples:,}",
             "scores": _table(scores),
             "terms": _table(terms),
             "symptoms": "".join(f"\n**{symptom}**\n" for symptom in symptoms),

@@ -266,7 +266,7 @@ def _fit(
 def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool) -> Run:
     """Scores, draws and exports the trained model."""
     scores = evaluation.evaluate(model, data, seed=config.seed, show_progress=show_progress)
-    how = {"data": config.data, "samples": evaluation.SAMPLES, "seed": config.seed}
+    how = {"data": config.data, "samples": min(evaluation.SAMPLES, len(data)), "seed": config.seed}
     report.write_scores(folder / "scores.json", scores, **how)
     history = runs.read_history(folder)
     symptoms = model.symptoms(history[-1])
@@ -277,7 +277,9 @@ def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool)
     for name, figure in figures.items():
         report.save_figure(figure, folder / "figures" / f"{name}.png")
     export.saved_model(model, folder / "saved_model" / "1", overwrite=True)
-    card = report.card(dataclasses.asdict(config), scores, history[-1], symptoms)
+    card = report.card(
+        dataclasses.asdict(config), scores, history[-1], symptoms, samples=how["samples"]
+    )
     files.write_text(folder / "card.md", card)
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     return Run(folder, model, scores, written)

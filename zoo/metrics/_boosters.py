@@ -72,8 +72,7 @@ def find(name: str, importances: bool = False) -> Callable[[int, int, int], Any]
         >>> find("scikit_learn")(trees=100, depth=3, seed=0)
         GradientBoostingClassifier(random_state=0)
     """
-    if name not in BOOSTERS:
-        raise ValueError(registry.unknown("booster", name, BOOSTERS))
+    registry.check_known("booster", name, BOOSTERS)
     model = BOOSTERS[name](1, 1, 0)  # a missing package is known before any work is done
     if importances and not hasattr(type(model), "feature_importances_"):
         raise ValueError(

@@ -51,10 +51,10 @@ def importance_matrix(
 
     Returns:
         `(factors, latents)`; a row adds to 1. It is 0 where no latent tells anything of the factor, or where
-        the factor has a single value, with a `UserWarning`.
+        the factor has a single value, in the table or in the rows to learn from, with a `UserWarning`.
 
     Raises:
-        ValueError: an argument is not as described, or every factor has a single value.
+        ValueError: an argument is not as described, or no factor can be scored.
 
     Example:
         >>> factors = np.indices((3, 4)).reshape(2, -1).T.repeat(10, axis=0)
@@ -80,8 +80,9 @@ def learn(
     check_integer("trees", trees, least=1)
     check_integer("depth", depth, least=1)
     make = _boosters.find(booster, importances=True)
-    generator = np.random.default_rng(seed)
+    generator = base.random_generator(seed)
     split = base.split_table(generator, codes, factors, train_samples, test_samples)
+    split = base.learnable(split)
     seeds = generator.integers(2**31, size=len(split.factors)).tolist()
     tasks = [
         (make(trees, depth, tree_seed), split.train, train, split.test, test)
@@ -95,12 +96,9 @@ def learn(
 def _learn(model, train, train_numbers, test, test_numbers) -> tuple[np.ndarray, float, float]:
     """Importances of the latents for one factor, and accuracies on the two sets of rows."""
     model = base.fit(model, train, train_numbers)
-    importances = np.zeros(train.shape[1])
-    if hasattr(model, "feature_importances_"):  # else the factor has one value in these rows
-        importances += model.feature_importances_
-        importances /= importances.sum() or 1.0
+    importances = np.asarray(model.feature_importances_, np.float64)
     return (
-        importances,
+        importances / (importances.sum() or 1.0),
         float(np.mean(model.predict(train) == train_numbers)),
         float(np.mean(model.predict(test) == test_numbers)),
     )

@@ -43,8 +43,11 @@ def udr(
         min_kl: in nats.
 
     Returns:
-        `udr`, the median over models, then `udr_0`, `udr_1` and so on, that of each model; between
-        0 and 1.
+        `udr`, the median over models, then `udr_0`, `udr_1` and so on, that of each model. Models
+        that agree have about 0.9 with `"lasso"` and 1 with `"spearman"`, with which none has more.
+        Weights of a Lasso are above 1 for small differences of correlated latents, and by the
+        definition the score may then be somewhat above 1: 1.04 for a model whose one latent is the
+        difference of two of correlation 0.92. None is below 0.
 
     Raises:
         ValueError: an argument is not as described.
@@ -59,10 +62,10 @@ def udr(
         Learning", equation 2.
     """
     check_integer("samples", samples, least=2)
-    if similarity not in SIMILARITIES:
-        raise ValueError(registry.unknown("similarity", similarity, SIMILARITIES))
+    base.check_number("min_kl", min_kl)
+    registry.check_known("similarity", similarity, SIMILARITIES)
     tables = _tables(codes)
-    rows = base.sample_rows(np.random.default_rng(seed), len(tables[0]), samples)
+    rows = base.sample_rows(base.random_generator(seed), len(tables[0]), samples)
     informative = _informative(tables, kl, min_kl)
     tables = [
         _standardised(table[rows])[:, kept] for table, kept in zip(tables, informative, strict=True)
@@ -117,7 +120,8 @@ def _informative(
         raise ValueError(
             "Expected `kl` with an entry for each latent of each model: shapes "
             f"{[of_model.shape for of_model in vary]}. "
-            f"Received: {[of_model.shape for of_model in kl]}."
+            f"Received: {[of_model.shape for of_model in kl]}. Of an entry for each image, "
+            "(n, latents), take the mean over images."
         )
     return [moves & (of_model > min_kl) for moves, of_model in zip(vary, kl, strict=True)]
 

@@ -1,9 +1,11 @@
 """What the metrics share: checks, samples, bins, groups of rows, mutual information."""
 
+import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from numbers import Real
 from typing import Any, NamedTuple
 
 import joblib
@@ -15,12 +17,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from zoo.checks import check_integer
 
+LARGEST_CODE = 1e18  # its square, and the sum of hundreds of them, are numbers of float32
+
 
 def check_table(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Codes and factors as arrays that a metric can trust.
 
     Args:
-        codes: `(n, latents)`, finite numbers: the encoder's mean for each of n images.
+        codes: `(n, latents)`, numbers from -1e18 to 1e18: the encoder's mean for each of n images.
         factors: `(n, factors)`, whole numbers: the value that each factor had.
 
     Returns:
@@ -49,7 +53,8 @@ def check_codes(codes: np.ndarray) -> np.ndarray:
     """Codes in a floating type, copied only if they were in another one.
 
     Raises:
-        ValueError: they are not `(n, latents)` finite numbers, or there are fewer than two rows.
+        ValueError: they are not `(n, latents)` numbers from -1e18 to 1e18, or there are fewer than
+            two rows.
     """
     codes = np.asarray(codes)
     _check_shape("codes", "latents", codes)
@@ -70,7 +75,7 @@ def _floating(codes: np.ndarray) -> np.ndarray:
     if codes.dtype.kind not in "fiub":
         raise ValueError(f"Expected `codes` to be real numbers. Received: dtype {codes.dtype}.")
     if codes.dtype.kind != "f":
-        return codes.astype(np.float64)
+        codes = codes.astype(np.float64)
     finite = np.isfinite(codes)
     if not finite.all():
         row, latent = np.argwhere(~finite)[0]
@@ -78,7 +83,18 @@ def _floating(codes: np.ndarray) -> np.ndarray:
             f"Expected finite `codes`. Received: {np.sum(~finite)} NaN or infinite values, "
             f"the first in row {row}, latent {latent}. Check the model that made them."
         )
+    _check_size(codes)
     return codes
+
+
+def _check_size(codes: np.ndarray) -> None:
+    largest = max(-float(codes.min()), float(codes.max()))
+    if largest > LARGEST_CODE:
+        raise ValueError(
+            f"Expected `codes` from -{LARGEST_CODE:g} to {LARGEST_CODE:g}, so that their squares "
+            f"are finite in float32. Received: one of size {largest:g}. Check the model that made "
+            "them, or scale them down."
+        )
 
 
 def _integral(factors: np.ndarray) -> np.ndarray:
@@ -97,6 +113,42 @@ def _integral(factors: np.ndarray) -> np.ndarray:
             f"row {row}, factor {factor}. Bin a continuous factor and pass the number of the bin."
         )
     return factors.astype(np.int64)
+
+
+def random_generator(seed: int) -> np.random.Generator:
+    """The random numbers of a metric's `seed`, an integer >= 0: the same seed, the same numbers.
+
+    Raises:
+        ValueError: it is none.
+
+    Example:
+        >>> random_generator(1.5)
+        Traceback (most recent call last):
+        ValueError: `seed` must be an integer >= 0. Received: seed=1.5
+    """
+    return np.random.default_rng(check_integer("seed", seed, least=0))
+
+
+def check_number(name: str, value: float, least: float = 0.0, above: bool = False) -> float:
+    """`value` as a finite float that is at least `least`, or above it.
+
+    Raises:
+        ValueError: it is none.
+
+    Example:
+        >>> check_number("min_std", 0.05)
+        0.05
+        >>> check_number("penalty", 0, above=True)
+        Traceback (most recent call last):
+        ValueError: `penalty` must be a finite number > 0. Received: penalty=0
+    """
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or value < least or (above and value == least):
+        raise ValueError(
+            f"`{name}` must be a finite number {'>' if above else '>='} {least:g}. "
+            f"Received: {name}={value!r}"
+        )
+    return float(value)
 
 
 def sample_rows(generator: np.random.Generator, rows: int, count: int) -> np.ndarray:
@@ -172,8 +224,30 @@ def split_table(
     train = min(train_samples, len(codes) - test)
     rows = generator.permutation(sample_rows(generator, len(codes), train + test))
     drawn = codes[rows].astype(np.float64)
-    numbers = {k: (n[:train], n[train:]) for k, n in scored_factors(factors[rows]).items()}
-    return Split(drawn[:train], drawn[train:], numbers)
+    numbered = {k: (n[:train], n[train:]) for k, n in scored_factors(factors[rows]).items()}
+    return Split(drawn[:train], drawn[train:], numbered)
+
+
+def learnable(split: Split) -> Split:
+    """The split with only those factors that vary in the rows to learn from.
+
+    Warns of the others, of which nothing can be learned.
+
+    Raises:
+        ValueError: no factor is left.
+    """
+    kept = {}
+    for factor, (train, test) in split.factors.items():
+        if train.min() < train.max():
+            kept[factor] = train, test
+        else:
+            warn_not_scored(factor, "all rows drawn to learn it from have one value")
+    if not kept:
+        raise ValueError(
+            "Expected two values of a factor among the rows to learn from. Received: "
+            f"{len(split.train)} rows to learn from, in which no factor varies. Pass more rows."
+        )
+    return split._replace(factors=kept)
 
 
 def fit(model: Any, x: np.ndarray, y: np.ndarray) -> Any:
@@ -184,10 +258,17 @@ def fit(model: Any, x: np.ndarray, y: np.ndarray) -> Any:
     """
     if y.min() == y.max():
         return DummyClassifier(strategy="most_frequent", random_state=0).fit(x, y)
-    with warnings.catch_warnings():
+    with few_rows_for_many_values():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.filterwarnings("ignore", message="The number of unique classes is greater")
         return model.fit(x, y)
+
+
+@contextmanager
+def few_rows_for_many_values() -> Iterator[None]:
+    """Within it, scikit-learn does not warn of a factor that has nearly as many values as rows."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater")
+        yield
 
 
 def one_thread() -> AbstractContextManager:
@@ -267,10 +348,11 @@ def group_rows(factor: np.ndarray) -> Groups:
     return Groups(factor[rows[starts]], rows, starts, np.diff(starts, append=len(rows)))
 
 
-def repeated_groups(factors: np.ndarray) -> list[Groups]:
+def repeated_groups(factors: np.ndarray, least: int = 1) -> list[Groups]:
     """For each factor that can be scored, its groups of at least two rows.
 
-    Warns of a factor with a single value, or with no value seen twice, which is left out.
+    Warns of a factor with a single value, or with fewer than `least` values seen twice, which is
+    left out; and of one of whose values some are seen in one row only: these have no group.
 
     Raises:
         ValueError: no factor is left.
@@ -283,15 +365,19 @@ def repeated_groups(factors: np.ndarray) -> list[Groups]:
             warn_not_scored(factor, f"its only value is {groups.values[0]}")
         elif not seen_twice.any():
             warn_not_scored(factor, "each of its values is seen in one row only")
+        elif seen_twice.sum() < least:
+            warn_not_scored(factor, "all but one of its values are seen in one row only")
         else:
+            if not seen_twice.all():
+                warn_partly_scored(factor, seen_twice, "are seen in one row only")
             values, starts, sizes = (
                 column[seen_twice] for column in (groups.values, groups.starts, groups.sizes)
             )
             scored.append(Groups(values, groups.rows, starts, sizes))
     if not scored:
         raise ValueError(
-            "Expected a factor with at least two values, one of them in two rows or more. "
-            "Received: none. Pass more rows, or bin the factors."
+            f"Expected a factor with at least two values, {('one', 'two')[least - 1]} of them in two "
+            "rows or more. Received: none. Pass more rows, or bin the factors."
         )
     return scored
 
@@ -394,9 +480,32 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
+def rounded(distances: np.ndarray) -> np.ndarray:
+    """Distances as whole numbers of 1/8192 of the largest, so that ranks take equal ones as equal.
+
+    What rounding in float32 sets apart, or a factor that is no binary fraction, is closer than that.
+
+    Args:
+        distances: of any shape.
+
+    Example:
+        >>> rounded(np.array([0.1 + 0.2, 0.3, 0.6]))
+        array([4096., 4096., 8192.])
+    """
+    return np.round(distances / (np.abs(distances).max() or 1.0) * 8192)
+
+
 def warn_not_scored(factor: int, why: str) -> None:
     """Tells the metric's caller that a factor is left out of the score, and why."""
     warn(f"Factor {factor} is not scored: {why}.")
+
+
+def warn_partly_scored(factor: int, scored: np.ndarray, others: str) -> None:
+    """Tells that only some of a factor's values count: those where `scored` `(values,)` is true."""
+    warn(
+        f"Factor {factor} is scored on {np.sum(scored)} of its {len(scored)} values: "
+        f"the others {others}."
+    )
 
 
 def warn(message: str) -> None:

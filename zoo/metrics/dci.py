@@ -27,7 +27,8 @@ def dci(
     with the entropy H in nats and weights w that add to 1. Importances of a factor add to 1, or are
     all 0 where no latent tells anything. With a single latent, or a single factor, the entropy is
     always 0 and there is nothing to spread over: completeness, or disentanglement, is then 1 if
-    anything matters.
+    anything matters. A factor with a single value, or with one value in the rows to learn from, is
+    left out, with a `UserWarning`.
 
     `booster` is `"gradient_boosting"`, the published trees; `"scikit_learn"`, the same from that
     library, six times slower; or `"lightgbm"` (`pip install "vae-zoo[lightgbm]"`), faster still, whose
@@ -49,7 +50,7 @@ def dci(
         `dci_informativeness_train`; each between 0 and 1.
 
     Raises:
-        ValueError: an argument is not as described, or every factor has a single value.
+        ValueError: an argument is not as described, or no factor can be scored.
 
     Example:
         >>> factors = np.indices((3, 4)).reshape(2, -1).T.repeat(10, axis=0)

@@ -10,6 +10,8 @@ from zoo.checks import check_integer
 from zoo.metrics import base
 
 _CHUNK = 2**22  # numbers worked on at once: 32 MiB
+_WHOLE = 64  # traversals without holes that are enough to do without the others
+_COVERED = 0.9  # of a factor's values, in a mean traversal: with less, holes make the shapes
 
 
 def distances(
@@ -23,7 +25,8 @@ def distances(
 ) -> dict[str, float]:
     """Distance family: do distances between codes follow distances between factors?
 
-        rank, linear   = Spearman's, Pearson's correlation of |v - v'|_1 with |z - z'|_1 or |z - z'|_2
+        rank, linear   = Spearman's, Pearson's correlation of |v - v'|_1 with |z - z'|_1 or |z - z'|_2,
+                         ranks of distances that differ by less than 1/8192 of the largest being equal
         flatness       = largest distance within a traversal / length of the way along it
         axis_ratio     = (max_j Var[z_j] / sum_j Var[z_j] - 1/n) / (1 - 1/n),    n latents
         linear_ratio   = (lambda_1 / sum_j lambda_j - 1/n) / (1 - 1/n),    lambda = eig Cov[z]
@@ -41,12 +44,16 @@ def distances(
     cyclic. Where codes do not vary there is no correlation, no ratio and no flatness: 0.0. A single
     latent that varies has ratios of 1.
 
-    A table that is no full grid has traversals with holes. These are used as they are, which pulls
-    flatness and the ratios towards 1; `coverage` is the mean share of a factor's values that a
-    traversal holds, and where it is far from 1 only the `random` scores can be compared with
-    published ones. A factor with a single value, or of which no two values occur beside the same
-    other factors, is left out of the scores along traversals, with a `UserWarning`; if that is
-    every factor, these scores are left out.
+    A table that is no full grid has traversals with holes. Where a factor has 64 without, these
+    alone are used. Holes pull flatness and the ratios towards 1, far where there are many: two
+    points are always a line. `coverage` is the mean share of a factor's values that a traversal
+    holds, of the factor where it is least. Below 0.9 the scores along traversals are left out, with
+    a `UserWarning`; those of random rows stay, as they are as good on part of the rows. For the
+    others take every row of the grid; or, for the correlations of L1 distances,
+    `zoo.perceived_distance.perceived_distances`, which draws whole traversals from the dataset.
+    A factor with a single value, or of which no two values occur beside the same other factors, is
+    left out of the scores along traversals, with a `UserWarning`; if that is every factor, these
+    scores are left out.
 
     Args:
         codes: `(n, latents)`, the encoder's means.
@@ -60,7 +67,8 @@ def distances(
         `distances`, which is the rank correlation of L1 distances between random rows; then the
         same for other distances, `rank_random_l2`, `linear_random_l1`, `linear_random_l2`; these
         four along traversals, `rank_factor_l1` and so on; `flatness_l1`, `flatness_l2`,
-        `axis_ratio`, `linear_ratio`, `axis_alignment` and `coverage`.
+        `axis_ratio`, `linear_ratio`, `axis_alignment`; and `coverage`. Where that is below 0.9, the
+        first four and `coverage` alone.
 
     Raises:
         ValueError: an argument is not as described, or every factor has a single value.
@@ -83,18 +91,18 @@ def distances(
     check_integer("rows", rows, least=2)
     scored = base.scored_factors(factors)
     numbers = np.stack(list(scored.values()), axis=1)
-    generator = np.random.default_rng(seed)
+    generator = base.random_generator(seed)
     scores = _correlations(_random_pairs(generator, codes, numbers, repeats, triplets, rows))
     named = {f"{kind}_random_{norm}": value for (kind, norm), value in scores.items()}
     headline = {"distances": named.pop("rank_random_l1")}
-    along = []
+    found = {}
     for column, factor in enumerate(scored):
         traversals = _traversals(generator, numbers, column, repeats)
         if traversals is None:
             base.warn_not_scored(factor, "no two of its values occur beside the same other factors")
         else:
-            along.append(_along(generator, codes, numbers[:, column], traversals, triplets))
-    return {**headline, **named, **_mean_of_dicts(along)}
+            found[column] = traversals
+    return {**headline, **named, **_along_all(generator, codes, numbers, found, triplets)}
 
 
 class _Pairs(NamedTuple):
@@ -142,9 +150,38 @@ def _correlations(pairs: _Pairs) -> dict[tuple[str, str], float]:
     ground_ranks = stats.rankdata(pairs.ground)
     found = {}
     for norm, latent in (("l1", pairs.l1), ("l2", pairs.l2)):
-        found["rank", norm] = base.pearson(ground_ranks, stats.rankdata(latent))
+        found["rank", norm] = base.pearson(ground_ranks, stats.rankdata(base.rounded(latent)))
         found["linear", norm] = base.pearson(pairs.ground, latent)
     return dict(sorted(found.items(), reverse=True, key=lambda item: item[0][0]))
+
+
+def _along_all(
+    generator: np.random.Generator,
+    codes: np.ndarray,
+    numbers: np.ndarray,
+    traversals: dict[int, "_Traversals"],
+    triplets: int,
+) -> dict[str, float]:
+    """The scores along the traversals of some columns of `numbers`, and how much these hold."""
+    if not traversals:
+        return {}
+    coverage = min(
+        float(some.sizes.mean()) / (int(numbers[:, column].max()) + 1)
+        for column, some in traversals.items()
+    )
+    if coverage < _COVERED:
+        base.warn(
+            f"Traversals hold {coverage:.0%} of a factor's values, as the table is but part of a grid: "
+            "the scores along them (`rank_factor_l1` to `axis_alignment`) are left out. Pass every row "
+            "of the grid; `zoo.perceived_distance.perceived_distances` gives their correlations."
+        )
+        return {"coverage": coverage}
+    with base.one_thread():
+        along = [
+            _along(generator, codes, numbers[:, column], some, triplets)
+            for column, some in traversals.items()
+        ]
+    return {**_mean_of_dicts(along), "coverage": coverage}
 
 
 class _Traversals(NamedTuple):
@@ -170,21 +207,24 @@ def _along(
     """The scores along the traversals of one factor."""
     pairs = _pairs_along(generator, codes, numbers, traversals, triplets)
     correlations = {f"{kind}_factor_{n}": v for (kind, n), v in _correlations(pairs).items()}
-    coverage = float(traversals.sizes.mean()) / (int(numbers.max()) + 1)
-    return {**correlations, **_mean_shapes(codes, traversals), "coverage": coverage}
+    return {**correlations, **_mean_shapes(codes, traversals)}
 
 
 def _traversals(
     generator: np.random.Generator, numbers: np.ndarray, factor: int, repeats: int
 ) -> _Traversals | None:
-    """Random traversals of one factor, one row for each value; None where there are none."""
+    """Random traversals of one factor, one row for each value; None where there are none.
+
+    Only such as have every value, where there are enough of them.
+    """
     context = _number_rows(np.delete(numbers, factor, axis=1))
     values = int(numbers[:, factor].max()) + 1
     cells = base.group_rows(context * values + numbers[:, factor])
     of_context = cells.values // values
     start = np.flatnonzero(np.diff(of_context, prepend=-1))
     size = np.diff(start, append=len(of_context))
-    usable = np.flatnonzero(size > 1)
+    whole = np.flatnonzero(size == values)
+    usable = whole if len(whole) >= _WHOLE else np.flatnonzero(size > 1)
     if not len(usable):
         return None
     drawn = usable[generator.integers(len(usable), size=repeats)]
@@ -267,4 +307,4 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def _mean_of_dicts(dicts: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([one[name] for one in dicts])) for name in (dicts or [{}])[0]}
+    return {name: float(np.mean([one[name] for one in dicts])) for name in dicts[0]}

@@ -61,7 +61,7 @@ def explicitness(
     """
     codes, factors = base.check_table(codes, factors)
     check_integer("iterations", iterations, least=1)
-    generator = np.random.default_rng(seed)
+    generator = base.random_generator(seed)
     split = base.split_table(generator, codes, factors, train_samples, test_samples)
     scaler = StandardScaler().fit(split.train)
     train, test = scaler.transform(split.train), scaler.transform(split.test)
@@ -104,10 +104,8 @@ def _warn_of_missing(factor: int, values: np.ndarray, tested: dict[int, float]) 
     if not tested:
         base.warn_not_scored(factor, "all rows drawn to score it on have one value")
     elif len(tested) < len(values):
-        base.warn(
-            f"Factor {factor} is scored on {len(tested)} of its {len(values)} values: the others "
-            "are in no row drawn to score it on."
-        )
+        scored = np.isin(values, list(tested))
+        base.warn_partly_scored(factor, scored, "are in no row drawn to score it on")
 
 
 def _mean(areas: Iterable[dict[int, float]]) -> float:

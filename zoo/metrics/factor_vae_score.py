@@ -30,8 +30,8 @@ def factor_vae_score(
     A vote draws a factor, then one of its values, then `batch_size` rows that have it; each
     uniformly, rows **with replacement**, as the published procedure draws images, so that small
     groups vote too. A value seen in one row cannot vote, as every variance of its batch is zero. A
-    factor with a single value, or with no value seen twice, is not scored, and a `UserWarning` says
-    so.
+    factor with a single value, or with no value seen twice, is not scored. A `UserWarning` tells of
+    both.
 
     A latent whose standard deviation is below `min_std` is pruned: it cannot be the arg min. The
     unpruned score, from the same votes, leaves out only what is constant, where the ratio would be
@@ -70,8 +70,9 @@ def factor_vae_score(
     check_integer("variance_samples", variance_samples, least=2)
     check_integer("train_votes", train_votes, least=1)
     check_integer("test_votes", test_votes, least=1)
+    base.check_number("min_std", min_std)
     groups = base.repeated_groups(factors)
-    generator = np.random.default_rng(seed)
+    generator = base.random_generator(seed)
     variance = _variance(codes[base.sample_rows(generator, len(codes), variance_samples)])
     active = (variance > 0) & (np.sqrt(variance) >= min_std)
     masks = np.stack([active, variance > 0])

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from zoo.checks import check_integer
+from zoo.checks import check_fraction, check_integer
 from zoo.metrics import base
 
 
@@ -42,6 +42,10 @@ def infomec(
     perfect codes grow without end: the solver then stops at `iterations`, which is part of the
     definition.
 
+    A value seen in one row has no neighbour: its row is left out of all three parts for that factor.
+    A factor of which fewer than two values are seen twice is not scored. A `UserWarning` tells of
+    both.
+
     Args:
         codes: `(n, latents)`, the encoder's means.
         factors: `(n, factors)`, whole numbers.
@@ -59,7 +63,7 @@ def infomec(
         `infomec_active_latents`, how many there are.
 
     Raises:
-        ValueError: an argument is not as described, or every factor has a single value.
+        ValueError: an argument is not as described, or no factor can be scored.
 
     Example:
         >>> factors = np.indices((3, 4)).reshape(2, -1).T.repeat(20, axis=0)
@@ -75,21 +79,18 @@ def infomec(
     check_integer("samples", samples, least=2)
     check_integer("neighbours", neighbours, least=1)
     check_integer("iterations", iterations, least=1)
-    if not 0 <= active_range <= 1:
-        raise ValueError(
-            f"`active_range` must be between 0 and 1. Received: active_range={active_range}"
-        )
-    generator = np.random.default_rng(seed)
+    check_fraction("active_range", active_range)
+    generator = base.random_generator(seed)
     rows = base.sample_rows(generator, len(codes), samples)
-    codes, scored = codes[rows].astype(np.float64), base.scored_factors(factors[rows])
+    codes, groups = codes[rows].astype(np.float64), base.repeated_groups(factors[rows], least=2)
     active = _active(codes, active_range)
     codes = StandardScaler().fit_transform(codes)
-    seeds = generator.integers(2**31, size=len(scored)).tolist()
+    seeds = generator.integers(2**31, size=len(groups)).tolist()
     tasks = [
-        (codes, active, numbers, neighbours, iterations, noise)
-        for numbers, noise in zip(scored.values(), seeds, strict=True)
+        (*_repeated(codes, group), active, neighbours, iterations, noise)
+        for group, noise in zip(groups, seeds, strict=True)
     ]
-    costs = [numbers.max() for numbers in scored.values()]
+    costs = [len(group.values) for group in groups]
     shares, explicit = zip(*base.each(_inform, tasks, costs, jobs), strict=True)
     information = np.stack(shares)
     parts = {
@@ -111,10 +112,19 @@ def _active(codes: np.ndarray, active_range: float) -> np.ndarray:
     return ranges > active_range * ranges.max()
 
 
+def _repeated(codes: np.ndarray, group: base.Groups) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of values seen twice or more, `(kept, latents)`, and the numbers of these values."""
+    number_of_row = np.full(len(codes), -1)
+    for number, (start, size) in enumerate(zip(group.starts, group.sizes, strict=True)):
+        number_of_row[group.rows[start : start + size]] = number
+    kept = number_of_row >= 0
+    return codes[kept], number_of_row[kept]
+
+
 def _inform(
     codes: np.ndarray,
-    active: np.ndarray,
     numbers: np.ndarray,
+    active: np.ndarray,
     neighbours: int,
     iterations: int,
     seed: int,
@@ -123,13 +133,14 @@ def _inform(
     (entropy,) = base.mutual_information(numbers[:, None], numbers)
     information = np.zeros(active.sum())
     if active.any():
-        information += mutual_info_classif(
-            codes[:, active],
-            numbers,
-            discrete_features=False,
-            n_neighbors=neighbours,
-            random_state=seed,
-        )
+        with base.few_rows_for_many_values():
+            information += mutual_info_classif(
+                codes[:, active],
+                numbers,
+                discrete_features=False,
+                n_neighbors=neighbours,
+                random_state=seed,
+            )
     return information / entropy, _explicitness(codes, numbers, iterations)
 
 
@@ -139,4 +150,6 @@ def _explicitness(codes: np.ndarray, numbers: np.ndarray, iterations: int) -> fl
         C=np.inf, class_weight="balanced", max_iter=iterations, random_state=0
     )
     model = base.fit(model, codes, numbers)
-    return 1 - log_loss(numbers, model.predict_proba(codes)) / np.log(len(model.classes_))
+    with base.few_rows_for_many_values():
+        loss = log_loss(numbers, model.predict_proba(codes))
+    return 1 - loss / np.log(len(model.classes_))

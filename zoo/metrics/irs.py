@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.checks import check_integer
+from zoo.checks import check_fraction, check_integer
 from zoo.metrics import base
 
 
@@ -24,7 +24,7 @@ def irs(
     0: near 0.35 for Gaussian noise in 10,000 rows.
 
     A value seen in one row has no deviation and does not count. A factor with a single value, or
-    with no value seen twice, is not scored, and a `UserWarning` says so. Constant latents have no
+    with no value seen twice, is not scored. A `UserWarning` tells of both. Constant latents have no
     weight; if all are constant the score is 0.
 
     Args:
@@ -51,9 +51,8 @@ def irs(
     """
     codes, factors = base.check_table(codes, factors)
     check_integer("samples", samples, least=2)
-    if not 0 <= quantile <= 1:
-        raise ValueError(f"`quantile` must be between 0 and 1. Received: quantile={quantile}")
-    rows = base.sample_rows(np.random.default_rng(seed), len(codes), samples)
+    check_fraction("quantile", quantile)
+    rows = base.sample_rows(base.random_generator(seed), len(codes), samples)
     groups = base.repeated_groups(factors[rows])
     codes = codes[rows].astype(np.float64)
     codes -= codes[0]  # equal codes are exactly 0 from here on, and so are their deviations

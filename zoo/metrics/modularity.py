@@ -52,7 +52,7 @@ def modularity(
     codes, factors = base.check_table(codes, factors)
     check_integer("samples", samples, least=2)
     check_integer("bins", bins, least=1)
-    rows = base.sample_rows(np.random.default_rng(seed), len(codes), samples)
+    rows = base.sample_rows(base.random_generator(seed), len(codes), samples)
     binned = base.bin_codes(codes[rows], bins)
     scored = base.scored_factors(factors[rows]).values()
     information = [base.mutual_information(binned, numbers) for numbers in scored]

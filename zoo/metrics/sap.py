@@ -26,7 +26,8 @@ def sap(
     the latents; and a line cannot single out a value in the middle, so that even a perfect code of
     a factor of 40 values scores low. Both are as published.
 
-    With a single latent the second best is a constant one.
+    With a single latent the second best is a constant one. A factor with a single value, or with
+    one value in the rows to learn from, is left out, with a `UserWarning`.
 
     Args:
         codes: `(n, latents)`, the encoder's means.
@@ -40,7 +41,7 @@ def sap(
         `sap`, between 0 and 1.
 
     Raises:
-        ValueError: an argument is not as described, or every factor has a single value.
+        ValueError: an argument is not as described, or no factor can be scored.
 
     Example:
         >>> factors = np.indices((2, 2)).reshape(2, -1).T.repeat(50, axis=0)
@@ -53,12 +54,12 @@ def sap(
         Assumptions", for discrete factors.
     """
     codes, factors = base.check_table(codes, factors)
-    if not penalty > 0:
-        raise ValueError(f"`penalty` must be > 0. Received: penalty={penalty}")
+    base.check_number("penalty", penalty, above=True)
     if codes.shape[1] == 1:
         codes = np.concatenate([codes, np.zeros_like(codes)], axis=1)
-    generator = np.random.default_rng(seed)
+    generator = base.random_generator(seed)
     split = base.split_table(generator, codes, factors, train_samples, test_samples)
+    split = base.learnable(split)
     with base.one_thread():
         gaps = [
             base.top_gap(_accuracies(split, *numbers, penalty))

@@ -58,7 +58,7 @@ def unsupervised(
     codes, factors = base.check_table(codes, factors)
     check_integer("samples", samples, least=2)
     check_integer("bins", bins, least=1)
-    rows = base.sample_rows(np.random.default_rng(seed), len(codes), samples)
+    rows = base.sample_rows(base.random_generator(seed), len(codes), samples)
     codes = codes[rows].astype(np.float64)
     codes -= codes[0]  # a constant latent is exactly 0 from here on, and so is its variance
     with base.one_thread():
@@ -74,6 +74,7 @@ def unsupervised(
 
 
 unsupervised.lower_is_better = True
+unsupervised.needs_factors = False
 
 
 def _gaussian_total_correlation(covariance: np.ndarray) -> float:
