@@ -7,7 +7,7 @@ import pytest
 
 import zoo
 from zoo import plots
-from zoo.callbacks import ScoreDuringTraining
+from zoo.callbacks import ScoreDuringTraining, Watch
 
 SHAPE = (8, 8, 1)
 
@@ -125,3 +125,45 @@ def test_what_is_refused(tmp_path):
         (tmp_path / "other.json").write_text(content)
         with pytest.raises(ValueError, match="Expected `file` to hold a history of scores"):
             scores(file=tmp_path / "other.json")
+
+
+def info_gan(rate=None):
+    model = zoo.models.InfoGAN(SHAPE, 3, noise_dim=4, seed=0)
+    model.compile(rate and zoo.optimizers.Adam(rate))
+    return model
+
+
+def watched(model, images, epochs=3):
+    watch = Watch()
+    model.fit(images, epochs=epochs, verbose=0, callbacks=[watch])
+    return watch.found
+
+
+def test_symptoms_are_told_once_each(binary_digits, monkeypatch):
+    ill = ["The discriminator tells all (loss 1)", "No code can be read (0 nats)"]
+    changing = ["The discriminator tells all (loss 2)"]
+    found = iter([ill, changing, ill])
+    model = info_gan()
+    monkeypatch.setattr(model, "symptoms", lambda values: next(found))
+    with pytest.warns(UserWarning, match="discriminator tells all|No code") as caught:
+        assert watched(model, binary_digits) == ill
+    assert [str(warning.message) for warning in caught] == ill
+
+
+def test_symptoms_are_those_of_the_epochs_means(binary_digits, monkeypatch):
+    seen = []
+    model = info_gan()
+    monkeypatch.setattr(model, "symptoms", lambda values: seen.append(values) or [])
+    assert watched(model, binary_digits, epochs=1) == []
+    assert list(seen[0]) == model.tracked()
+
+
+def test_a_value_that_is_not_finite_ends_the_training(binary_digits):
+    model = info_gan()
+    model.decoder.trainable_variables[0].assign(
+        np.full(model.decoder.trainable_variables[0].shape, np.nan)
+    )
+    with pytest.warns(UserWarning, match=r"stopped at step 1: .*is nan\. Lower the learning rate"):
+        found = watched(model, binary_digits)
+    assert len(found) == 1
+    assert int(model.optimizer.iterations) == 1

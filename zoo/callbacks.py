@@ -1,10 +1,12 @@
 """Keras callbacks for training with `fit`."""
 
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from zoo import datasets, evaluation, files
 from zoo.checks import check_integer
@@ -88,6 +90,55 @@ class ScoreDuringTraining(keras.callbacks.Callback):
 
     def _step(self) -> int:
         return int(self.model.optimizer.iterations)
+
+
+class Watch(keras.callbacks.Callback):
+    """Tells what ails a training with `fit`, as `zoo.train` does: in warnings, and in `found`.
+
+    A value that is NaN or infinite ends the training after that update. After each epoch the model's `symptoms`, such
+    as a discriminator that has won or codes that say nothing, are looked for in its means; each is told once.
+
+    Attributes:
+        found: what was told, in sentences.
+
+    Example:
+        >>> import numpy as np, zoo
+        >>> model = zoo.models.VAE((8, 8, 1), latent_dim=3, seed=0)
+        >>> model.compile()
+        >>> watch = Watch()
+        >>> history = model.fit(np.zeros((32, 8, 8, 1)), verbose=0, callbacks=[watch])
+        >>> watch.found
+        []
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.found: list[str] = []
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        """Ends the training if a value is not finite."""
+        broken = {
+            name: value for name, value in (logs or {}).items() if not np.isfinite(value).all()
+        }
+        if broken:
+            values = ", ".join(f"{name} is {np.mean(value)}" for name, value in broken.items())
+            step = int(self.model.optimizer.iterations)
+            self._tell(f"Training stopped at step {step}: {values}. Lower the learning rate.")
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None) -> None:
+        """Looks for symptoms in the epoch's means."""
+        means = {name: float(np.mean(logs[name])) for name in self.model.tracked() if name in logs}
+        if np.isfinite(list(means.values())).all():
+            for symptom in self.model.symptoms(means):
+                self._tell(symptom)
+
+    def _tell(self, sentence: str) -> None:
+        # The same symptom comes again with another number in brackets.
+        told = {known.partition("(")[0] for known in self.found}
+        if sentence.partition("(")[0] not in told:
+            self.found.append(sentence)
+            warnings.warn(sentence, UserWarning, stacklevel=2)
 
 
 def _read(file: Path) -> dict[str, list]:
