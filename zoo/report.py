@@ -245,7 +245,7 @@ def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_n
         values=traversal.values,
         filled=traversal.filled,
         labels=[f"z{latent}  {size}{kind}" for latent, size, kind in rows],
-        title=(f"{type(model).__name__} on {data_name}: {moves} at image {traversal.index}"),
+        title=f"{type(model).__name__} on {data_name}: {moves} at image {traversal.index}",
     )
 
 
