@@ -31,7 +31,8 @@ class AnnealedVAE(VAE):
     Reference: Burgess et al., Understanding disentangling in beta-VAE, 2018, equation 8.
     """
 
-    short_run: ClassVar[dict[str, Any]] = {"capacity": "linear(25, 2000)"}
+    # Where the capacity rises fast, a larger gamma than holds it drowns the reconstruction's gradient.
+    short_run: ClassVar[dict[str, Any]] = {"capacity": "linear(25, 2000)", "gamma": 100.0}
 
     def __init__(
         self,
