@@ -45,6 +45,16 @@ def check_flag(name: str, value: bool) -> bool:
     return value
 
 
+def is_number(value) -> bool:
+    """Whether `value` is a real number and not True or False, which Python takes for 1 and 0.
+
+    Example:
+        >>> is_number(0.5), is_number(True), is_number("1")
+        (True, False, False)
+    """
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def check_fraction(name: str, value: float) -> float:
     """`value` as a float from 0 to 1.
 
@@ -56,7 +66,7 @@ def check_fraction(name: str, value: float) -> float:
         Traceback (most recent call last):
         ValueError: `visibility` must be a number from 0 to 1. Received: visibility=50
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+    if not is_number(value) or not 0 <= value <= 1:
         raise ValueError(f"`{name}` must be a number from 0 to 1. Received: {name}={value!r}")
     return float(value)
 

@@ -423,9 +423,11 @@ def traverse(
     code = model.encode(data.images([index])).mode().numpy()[0]
     # A categorical latent may have more categories than there are columns.
     widest = max(columns if model.continuous_dim else 1, *model.categories, 1)
-    values = np.arange(widest)
-    if model.continuous_dim:
-        values = np.linspace(*model.latent_range(span), widest)
+    values = (
+        np.linspace(*model.latent_range(span), widest)
+        if model.continuous_dim
+        else np.arange(widest)
+    )
     rows = [model.decode(model.moved(code, latent, values)).mean().numpy() for latent in latents]
     filled = np.array([len(row) for row in rows])
     images = np.ones((len(rows), len(values), *data.image_shape), np.float32)

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.checks import is_number
+
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 
@@ -134,8 +136,7 @@ def check_weight(name: str, weight: float | Schedule) -> float | Schedule:
     """
     if isinstance(weight, Schedule):
         return weight
-    is_number = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
-    if is_number and 0 <= weight < math.inf:
+    if is_number(weight) and 0 <= weight < math.inf:
         return float(weight)
     raise ValueError(f"`{name}` must be a number >= 0 or a schedule. Received: {name}={weight!r}")
 

@@ -5,7 +5,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from numbers import Real
 from typing import Any, NamedTuple
 
 import joblib
@@ -15,7 +14,7 @@ from scipy import special
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 
-from zoo.checks import check_integer
+from zoo.checks import check_integer, is_number
 
 LARGEST_CODE = 1e18  # its square, and the sum of hundreds of them, are numbers of float32
 
@@ -142,8 +141,12 @@ def check_number(name: str, value: float, least: float = 0.0, above: bool = Fals
         Traceback (most recent call last):
         ValueError: `penalty` must be a finite number > 0. Received: penalty=0
     """
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or value < least or (above and value == least):
+    if (
+        not is_number(value)
+        or not math.isfinite(value)
+        or value < least
+        or (above and value == least)
+    ):
         raise ValueError(
             f"`{name}` must be a finite number {'>' if above else '>='} {least:g}. "
             f"Received: {name}={value!r}"

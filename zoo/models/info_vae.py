@@ -1,12 +1,12 @@
 """InfoVAE with the maximum mean discrepancy."""
 
 import math
-import numbers
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from zoo.checks import is_number
 from zoo.models.vae import VAE, ElboTerms
 from zoo.registry import check_known
 from zoo.schedules import Schedule, check_weight, value_at
@@ -138,14 +138,12 @@ def _mean_of_pairs(kernels: tf.Tensor) -> tf.Tensor:
 def _check_alpha(alpha: float | Schedule) -> float | Schedule:
     if isinstance(alpha, Schedule):
         return alpha
-    is_number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
-    if is_number and -math.inf < alpha <= 1:
+    if is_number(alpha) and -math.inf < alpha <= 1:
         return float(alpha)
     raise ValueError(f"`alpha` must be a number <= 1 or a schedule. Received: alpha={alpha!r}")
 
 
 def _check_width(width: float | None) -> float | None:
-    is_number = isinstance(width, numbers.Real) and not isinstance(width, bool)
-    if width is None or (is_number and 0 < width < math.inf):
+    if width is None or (is_number(width) and 0 < width < math.inf):
         return width
     raise ValueError(f"`kernel_width` must be a number > 0. Received: kernel_width={width!r}")
