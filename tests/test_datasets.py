@@ -386,6 +386,31 @@ def test_digits_are_scikit_learns():
     np.testing.assert_array_equal(data.factors(everything)[:, 0], digits.target)
 
 
+@pytest.mark.parametrize("name", ["xysquares", "shapes2d"])
+def test_traversals_move_one_factor(name):
+    data = zoo.datasets.load(name)
+    indices = [5, len(data) - 1]
+    for factor, size in enumerate(data.factor_sizes):
+        along = data.traversals(indices, factor)
+        assert along.shape == (2, size)
+        for index, row in zip(indices, along, strict=True):
+            factors = data.factors(row)
+            assert index in row
+            assert factors[:, factor].tolist() == list(range(size))
+            assert len(np.unique(np.delete(factors, factor, axis=1), axis=0)) == 1
+
+
+def test_traversals_of_what_is_not_there():
+    data = zoo.datasets.load((np.zeros((3, 8, 8, 1), np.float32), [[0, 0], [0, 1], [1, 0]]))
+    np.testing.assert_array_equal(data.traversals([1], 1), [[0, 1]])
+    with pytest.raises(ValueError, match=r"no image|No image"):
+        data.traversals([1], 0)
+    with pytest.raises(ValueError, match="`factor` must be an integer from 0 to 1"):
+        data.traversals([1], 2)
+    assert not data.is_grid()
+    assert zoo.datasets.load("xysquares").is_grid()
+
+
 def test_index_of_arrays_is_the_first_image_with_the_factors():
     factors = np.array([[2, 0], [0, 1], [2, 0], [1, 1]])
     data = zoo.datasets.Arrays(np.zeros((4, 2, 2, 3), "uint8"), factors, ("a", "b"))

@@ -271,6 +271,57 @@ def test_the_least_covered_factor_decides():
     assert scores["coverage"] == pytest.approx(2 / 3, abs=0.01)
 
 
+def along_all(codes, factors):
+    """Codes along every traversal of each factor of a whole grid."""
+    sizes = factors.max(axis=0) + 1
+    table = codes.reshape(*sizes, -1)
+    return [
+        np.moveaxis(table, factor, -2).reshape(-1, size, codes.shape[1])
+        for factor, size in enumerate(sizes)
+    ]
+
+
+def test_whole_traversals_stand_in_for_those_of_the_table():
+    factors = grid(6, 5, 6, 7)
+    codes = factors + np.random.default_rng(0).normal(size=factors.shape)
+    whole = distances(codes, factors)
+    some = np.random.default_rng(1).choice(len(factors), 300, replace=False)
+    part = distances(codes[some], factors[some], traversals=along_all(codes, factors))
+    assert list(part) == list(whole)
+    assert part["coverage"] == 1
+    assert part == pytest.approx(whole, abs=0.03)
+
+
+def test_given_traversals_of_a_perfect_code_are_straight():
+    factors = grid(4, 5, 1)
+    codes = np.c_[3.0 * factors[:, 0], factors[:, 1]]
+    with pytest.warns(UserWarning, match="Factor 2 is not scored"):
+        scores = distances(codes[::3], factors[::3], traversals=along_all(codes, factors))
+    for name in [*CORRELATIONS[4:], *SHAPES, "coverage"]:
+        assert scores[name] == pytest.approx(1), name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda given: given[:-1],
+            r"3 arrays, one for each factor, of shape \(traversals, values, 4\)",
+        ),
+        (
+            lambda given: [codes[..., 1:] for codes in given],
+            r"Received: 3 of shapes \[\(\d+, \d, 3\)",
+        ),
+        (lambda given: [codes[0] for codes in given], "3 arrays, one for each factor"),
+        (lambda given: [codes[:0] for codes in given], "3 arrays, one for each factor"),
+        (lambda given: [codes * np.nan for codes in given], "Expected finite `codes`"),
+    ],
+)
+def test_traversals_that_do_not_fit(change, message):
+    with pytest.raises(ValueError, match=message):
+        distances(NOISE, FACTORS, traversals=change(along_all(NOISE, FACTORS)))
+
+
 def test_holes_keep_the_order_of_values():
     """A value missing beside each context: traversals are straight however far their steps."""
     factors = grid(20, 20)

@@ -147,9 +147,66 @@ def test_metrics_by_call_tell_their_parameters(model, labelled):
     assert "jobs" not in dci.parameters
 
 
+@pytest.fixture(scope="module")
+def grid():
+    """Images of one pixel a factor, in no order."""
+    factors = np.random.default_rng(0).permutation(np.indices((4, 5, 6)).reshape(3, -1).T)
+    images = np.zeros((len(factors), *SHAPE), np.float32)
+    images[:, 0, :3, 0] = factors / 5
+    return zoo.datasets.load((images, factors))
+
+
+def test_traversals_are_those_of_the_dataset(model, grid):
+    found = evaluation.encode_traversals(model, grid, 3, seed=1)
+    assert [codes.shape for codes in found] == [(3, 4, 3), (3, 5, 3), (3, 6, 3)]
+    every = zoo.encode(model, grid, samples=None).codes
+    for factor, codes in enumerate(found):
+        for along in codes:
+            rows = [np.abs(every - code).sum(axis=1).argmin() for code in along]
+            np.testing.assert_allclose(every[rows], along, atol=1e-5)
+            factors = grid.factors(rows)
+            assert factors[:, factor].tolist() == list(range(grid.factor_sizes[factor]))
+            assert (np.delete(factors, factor, axis=1) == np.delete(factors[0], factor)).all()
+
+
+def test_part_of_a_grid_is_scored_along_whole_traversals(model, grid):
+    part = evaluation.evaluate_in_detail(model, grid, ["mig", "distances"], samples=60).metrics
+    whole = evaluation.evaluate_in_detail(model, grid, ["distances"], samples=None).metrics
+    assert part[1].parameters["traversals"] == evaluation.LEAST_TRAVERSALS
+    assert "traversals" not in whole[0].parameters
+    assert "traversals" not in part[0].parameters
+    assert part[1].scores["coverage"] == 1
+    assert part[1].scores == pytest.approx(whole[0].scores, abs=0.1)
+    assert whole[0].scores["axis_ratio"] > 0.3
+
+
+def test_traversals_are_not_encoded_in_vain(monkeypatch, model, grid, labelled):
+    monkeypatch.setattr(evaluation, "encode_traversals", None)
+    evaluation.evaluate(model, grid, ["mig"], samples=60)
+    evaluation.evaluate(model, grid, ["distances"], samples=None)
+    evaluation.evaluate(model, labelled, ["distances"], samples=30)
+
+
+def test_traversals_grow_with_the_table(model, grid):
+    table = evaluation.encode(model, grid, samples=60)
+    many = evaluation.dataclasses.replace(table, indices=np.zeros(100_000))
+    more = evaluation.dataclasses.replace(table, indices=np.zeros(750))
+    assert evaluation._traversals_for(["distances"], grid, many) == evaluation.MOST_TRAVERSALS
+    assert evaluation._traversals_for(["distances"], grid, more) == 750 // (4 + 5 + 6)
+
+
+def test_traversals_need_every_combination(model, labelled):
+    with pytest.raises(ValueError, match="Expected one image for each combination"):
+        evaluation.encode_traversals(model, labelled, 2)
+
+
 @pytest.mark.parametrize(
     ("metrics", "message"),
     [
+        (
+            ["distances(traversals=4)"],
+            "`traversals` is no argument of a metric here: they are drawn",
+        ),
         (["mig(bin=7)"], r"mig: its arguments are named, and are: seed, samples, bins"),
         (["mig(7)"], r"its arguments are named"),
         (["dci(jobs=4)"], r"dci: `jobs` is no argument of a metric here.*--jobs"),

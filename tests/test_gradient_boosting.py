@@ -5,7 +5,7 @@ import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
 from zoo import metrics
-from zoo.metrics._gradient_boosting import GradientBoosting, Node
+from zoo.metrics._gradient_boosting import GradientBoosting, Node, in_units
 
 
 def noisy(rows, classes, latents=4, seed=0):
@@ -49,7 +49,10 @@ def test_where_splits_tie_it_is_as_far_from_scikit_learn_as_scikit_learn_from_it
 
 def test_the_best_split_is_that_of_all_sums():
     generator = np.random.default_rng(3)
-    codes, gradient = generator.integers(4, size=(12, 3)).astype(float), generator.normal(size=12)
+    codes, gradient = (
+        generator.integers(4, size=(12, 3)).astype(float),
+        generator.integers(-99, 99, 12),
+    )
 
     def squared_error(rows):
         return np.sum((gradient[rows] - gradient[rows].mean()) ** 2) if rows.any() else 0.0
@@ -71,7 +74,24 @@ def test_the_best_split_is_that_of_all_sums():
         assert sorted(node.rows) == np.flatnonzero(rows).tolist()
         for latent in range(3):
             assert sorted(node.order[latent]) == sorted(node.rows)
-            np.testing.assert_array_equal(node.ordered[latent], np.sort(codes[rows, latent]))
+            along = codes[node.order[latent], latent]
+            np.testing.assert_array_equal(along, np.sort(codes[rows, latent]))
+    for leaf, rows in zip(
+        Node.of_all(codes).divide(split, leaves=True), (goes_left, ~goes_left), strict=True
+    ):
+        assert sorted(leaf.rows) == np.flatnonzero(rows).tolist()
+
+
+@pytest.mark.parametrize("rows", [3, 1000, 100_000])
+def test_units_are_as_fine_as_floating_point_and_do_not_overflow(rows):
+    gradient = np.random.default_rng(0).uniform(-1, 1, rows)
+    gradient[:2] = -1, 1
+    units = in_units(gradient)
+    one = units[1]
+    assert one * rows < 2**62
+    np.testing.assert_allclose(units / one, gradient, rtol=0, atol=2e-13)
+    np.testing.assert_allclose(np.cumsum(units) / one, np.cumsum(gradient), rtol=1e-9, atol=1e-9)
+    assert abs(int(in_units(np.ones(rows)).sum())) < 2**62
 
 
 def test_a_leaf_takes_a_newton_step():

@@ -17,6 +17,9 @@ import tensorflow as tf
 from zoo import datasets, progress, registry
 from zoo.checks import check_integer
 
+# As published: traversals of each factor that distances along them are taken of; fewer, if their images would be more
+# than those of the table, but some.
+MOST_TRAVERSALS, LEAST_TRAVERSALS = 1024, 16
 # As published: metrics learn from 10,000 codes and score on 5,000 others.
 SAMPLES = 15_000
 BATCH_SIZE = 256
@@ -32,6 +35,11 @@ QUICK = (
     "irs",
     "unsupervised",
 )
+# Arguments of metrics that a name or call does not set.
+GIVEN = {
+    "jobs": "it changes no score; pass it for all metrics, as jobs=... (--jobs ...)",
+    "traversals": "they are drawn from the dataset",
+}
 ACTIVE_VARIANCE = 0.01
 BITS_OF_A_BYTE = 8
 
@@ -47,6 +55,8 @@ class Table:
         reconstruction: -log p(x|z) with one sample of q(z|x), in nats, `(n,)`; None where it was not asked for.
         latent_kl: KL(q(z_j|x) || p(z_j)) in nats, `(n, latents)`; None where the model has none, or it was not
             asked for.
+        traversals: codes along whole random traversals of each factor, `(traversals, values, latents)`; None where
+            they were not asked for. See `encode_traversals`.
     """
 
     codes: np.ndarray
@@ -54,6 +64,7 @@ class Table:
     indices: np.ndarray
     reconstruction: np.ndarray | None
     latent_kl: np.ndarray | None
+    traversals: list[np.ndarray] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +74,7 @@ class Scored:
     Attributes:
         metric: its name.
         scores: its entries, the headline first.
-        parameters: the arguments that it was called with, its defaults included.
+        parameters: the arguments that it was called with, its defaults included; of `traversals` their number.
         seconds: wall time that it took.
         warnings: what it warned of, such as factors that it left out.
         failed: why it gave no scores; None where it gave them.
@@ -172,6 +183,44 @@ def encode(
     return Table(codes, factors, indices, reconstruction, latent_kl)
 
 
+def encode_traversals(
+    model, data, count: int, *, seed: int = 0, show_progress: bool = False
+) -> list[np.ndarray]:
+    """Codes along random traversals: one factor goes through all its values, and the others stay.
+
+    Args:
+        model: a model of the zoo.
+        data: as for `encode`, with one image for each combination of its factors.
+        count: traversals of each factor.
+        seed: of the draw.
+        show_progress: whether a progress bar is shown.
+
+    Returns:
+        For each factor the means of q(z|x), `(count, values, latents)`.
+
+    Raises:
+        ValueError: the dataset lacks a combination of factors, or its images do not fit the model.
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.models.VAE((64, 64, 3), latent_dim=6, seed=0)
+        >>> [codes.shape for codes in encode_traversals(model, "xysquares", 2)][:2]
+        [(2, 8, 6), (2, 8, 6)]
+    """
+    data = matching(model, datasets.load(data))
+    check_integer("count", count, least=1)
+    check_integer("seed", seed, least=0)
+    data.grid_order()
+    generator = np.random.default_rng([seed, 1])  # other images than those of `encode`
+    starts = generator.integers(len(data), size=(len(data.factor_sizes), count))
+    along = [data.traversals(some, factor) for factor, some in enumerate(starts)]
+    indices = np.concatenate([rows.ravel() for rows in along])
+    images = _images_ahead(data, chunks(indices, BATCH_SIZE, show_progress))
+    codes = np.concatenate([model.measure_codes(batch) for batch in images])
+    parts = np.split(codes, np.cumsum([rows.size for rows in along])[:-1])
+    return [part.reshape(*rows.shape, -1) for part, rows in zip(parts, along, strict=True)]
+
+
 def evaluate(
     model,
     data,
@@ -240,12 +289,25 @@ def evaluate_in_detail(
     check_integer("seed", seed, least=0)
     start = time.perf_counter()
     table = encode(model, data, samples=samples, seed=seed, show_progress=show_progress)
+    count = _traversals_for(names, data, table)
+    if count:
+        codes = encode_traversals(model, data, count, seed=seed, show_progress=show_progress)
+        table = dataclasses.replace(table, traversals=codes)
     bound = elbo_scores(table, data.image_shape, model.likelihood.is_density)
     seconds = time.perf_counter() - start
     shown = progress.bar(iterable=names, desc="score", unit="metric", disable=not show_progress)
     how = {"seed": seed, "jobs": jobs, "keep_failed": keep_failed}
     scored = [score(table, name, **how) for name in shown]
     return Evaluation(bound, seconds, scored, table)
+
+
+def _traversals_for(names: list[str], data, table: Table) -> int:
+    """How many traversals of each factor to encode: 0 if none, as no metric asks or the table has them."""
+    asked = any(_takes(_called(name)[1], "traversals") for name in names)
+    if not asked or len(table.indices) == len(data) or not data.is_grid():
+        return 0
+    affordable = len(table.indices) // sum(data.factor_sizes)
+    return min(max(affordable, LEAST_TRAVERSALS), MOST_TRAVERSALS)
 
 
 def score(
@@ -265,13 +327,14 @@ def score(
     """
     name, function, parameters = _called(metric)
     parameters = {"seed": seed, **parameters}
-    processes = {"jobs": jobs} if parameters.pop("jobs", None) else {}
+    given = {"jobs": jobs, "traversals": table.traversals}
+    given = {name: value for name, value in given.items() if _takes(function, name)}
     scores, failed = {}, None
     start = time.perf_counter()
     with _kept_warnings(name) as kept:
         try:
             factors = _factors_for(function, name, table)
-            scores = function(table.codes, factors, **parameters, **processes)
+            scores = function(table.codes, factors, **parameters, **given)
         except ValueError as error:
             if not keep_failed:
                 raise
@@ -279,7 +342,13 @@ def score(
     seconds = time.perf_counter() - start
     if failed is not None:
         warnings.warn(f"{name} is not scored: {failed}", UserWarning, stacklevel=2)
+    if given.get("traversals") is not None:
+        parameters["traversals"] = len(table.traversals[0])
     return Scored(name, scores, parameters, seconds, tuple(kept), failed)
+
+
+def _takes(function: Callable, argument: str) -> bool:
+    return argument in inspect.signature(function).parameters
 
 
 def _factors_for(function: Callable, name: str, table: Table) -> np.ndarray:
@@ -323,15 +392,15 @@ def _called(metric: str) -> tuple[str, Callable, dict[str, Any]]:
         for argument in arguments
         if argument.kind is argument.KEYWORD_ONLY
     }
-    if "jobs" in named:
+    for argument, why in GIVEN.items():
+        defaults.pop(argument, None)
+        if argument in named:
+            raise ValueError(
+                f"{name}: `{argument}` is no argument of a metric here: {why}. Received: {metric}"
+            )
+    if positional or not named.keys() <= defaults.keys():
         raise ValueError(
-            f"{name}: `jobs` is no argument of a metric here, as it changes no score. Received: {metric}. "
-            "Pass it for all metrics: jobs=... (--jobs ...)."
-        )
-    own = [argument for argument in defaults if argument != "jobs"]
-    if positional or not named.keys() <= set(own):
-        raise ValueError(
-            f"{name}: its arguments are named, and are: {', '.join(own)}. Received: {metric}"
+            f"{name}: its arguments are named, and are: {', '.join(defaults)}. Received: {metric}"
         )
     for argument, value in named.items():
         _check_kind(name, argument, value, defaults[argument])

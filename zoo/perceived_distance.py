@@ -121,7 +121,7 @@ def perceived_distances(
     measure = image_distance(distance)
     generator = np.random.default_rng(seed)
     sets = {
-        name: _traversals_of(data, factor, traversals, generator)
+        name: list(data.traversals(generator.integers(len(data), size=traversals), factor))
         for factor, name in enumerate(data.factor_names)
     }
     sets[RANDOM] = [generator.integers(len(data), size=32) for _ in range(traversals)]
@@ -291,17 +291,6 @@ def _checked(distance: ImageDistance) -> ImageDistance:
         return found
 
     return checked
-
-
-def _traversals_of(data, factor: int, count: int, generator: np.random.Generator) -> list:
-    """Indices of the images of some random traversals of one factor, `(values,)` each."""
-    rows = generator.integers(len(data), size=count)
-    found = []
-    for start in data.factors(rows):
-        along = np.repeat(start[None], data.factor_sizes[factor], axis=0)
-        along[:, factor] = np.arange(len(along))
-        found.append(data.index(along))
-    return found
 
 
 def _outputs(model) -> Callable:

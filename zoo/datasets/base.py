@@ -227,6 +227,40 @@ class Dataset(abc.ABC):
         pairs = steps.map(batch, num_parallel_calls=RENDERERS, deterministic=True)
         return pairs.prefetch(READY).with_options(pipeline_options())
 
+    def traversals(self, indices: np.ndarray, factor: int) -> np.ndarray:
+        """Indices of the images that differ from some in one factor alone.
+
+        Args:
+            indices: integers in [0, len), shape `(n,)`.
+            factor: the number of the factor that moves.
+
+        Returns:
+            int64 array, shape `(n, values)`: one image for each value of the factor, in their order.
+
+        Raises:
+            ValueError: an argument is out of range, or no image has these factors.
+
+        Example:
+            >>> import zoo
+            >>> data = zoo.datasets.load("xysquares")
+            >>> data.traversals([3], factor=5)
+            array([[0, 1, 2, 3, 4, 5, 6, 7]])
+        """
+        starts = self.factors(indices)
+        factor = check_integer("factor", factor, 0, len(self.factor_names) - 1)
+        values = np.arange(self.factor_sizes[factor])
+        along = np.repeat(starts, len(values), axis=0)
+        along[:, factor] = np.tile(values, len(starts))
+        return self.index(along).reshape(len(starts), len(values))
+
+    def is_grid(self) -> bool:
+        """Whether there is one image for each combination of factors."""
+        try:
+            self.grid_order()
+        except ValueError:
+            return False
+        return True
+
     def grid_order(self) -> np.ndarray | None:
         """Indices of the images in the order of all combinations of factors, the last factor fastest.
 

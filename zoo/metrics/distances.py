@@ -1,6 +1,6 @@
 """Distances between codes against distances between factors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ def distances(
     repeats: int = 1024,
     triplets: int = 64,
     rows: int = 32,
+    traversals: Sequence[np.ndarray] | None = None,
 ) -> dict[str, float]:
     """Distance family: do distances between codes follow distances between factors?
 
@@ -49,9 +50,8 @@ def distances(
     points are always a line. `coverage` is the mean share of a factor's values that a traversal
     holds, of the factor where it is least. Below 0.9 the scores along traversals are left out, with
     a `UserWarning`; those of random rows stay, as they are as good on part of the rows. For the
-    others take every row of the grid; or, for the correlations of L1 distances,
-    `zoo.perceived_distance.perceived_distances`, which draws whole traversals from the dataset.
-    A factor with a single value, or of which no two values occur beside the same other factors, is
+    others take every row of the grid, or give whole `traversals`, as `zoo.evaluate` does where the
+    dataset has them. A factor with a single value, or of which no two values occur beside the same other factors, is
     left out of the scores along traversals, with a `UserWarning`; if that is every factor, these
     scores are left out.
 
@@ -62,6 +62,8 @@ def distances(
         repeats: traversals of each factor, and sets of random rows.
         triplets: triplets of rows drawn from each.
         rows: rows in a random set.
+        traversals: codes along whole traversals, for each column of `factors` an array
+            `(traversals, values, latents)`. Default: they are drawn from the table.
 
     Returns:
         `distances`, which is the rank correlation of L1 distances between random rows; then the
@@ -89,20 +91,34 @@ def distances(
     check_integer("repeats", repeats, least=1)
     check_integer("triplets", triplets, least=1)
     check_integer("rows", rows, least=2)
+    given = None if traversals is None else _checked(traversals, codes, factors)
     scored = base.scored_factors(factors)
     numbers = np.stack(list(scored.values()), axis=1)
     generator = base.random_generator(seed)
     scores = _correlations(_random_pairs(generator, codes, numbers, repeats, triplets, rows))
     named = {f"{kind}_random_{norm}": value for (kind, norm), value in scores.items()}
     headline = {"distances": named.pop("rank_random_l1")}
-    found = {}
-    for column, factor in enumerate(scored):
-        traversals = _traversals(generator, numbers, column, repeats)
-        if traversals is None:
-            base.warn_not_scored(factor, "no two of its values occur beside the same other factors")
-        else:
-            found[column] = traversals
-    return {**headline, **named, **_along_all(generator, codes, numbers, found, triplets)}
+    if given is None:
+        found = _found_in(generator, codes, numbers, list(scored), repeats)
+    else:
+        found = [_Traversals.whole(given[factor]) for factor in scored]
+    return {**headline, **named, **_along_all(generator, found, triplets)}
+
+
+def _checked(traversals: Sequence[np.ndarray], codes, factors) -> list[np.ndarray]:
+    """Given traversals as arrays, one for each factor."""
+    given = [np.asarray(some) for some in traversals]
+    shapes = [some.shape for some in given]
+    if len(given) == factors.shape[1] and all(
+        len(shape) == 3 and shape[2] == codes.shape[1] and min(shape) for shape in shapes
+    ):
+        return [
+            base.check_codes(some.reshape(-1, codes.shape[1])).reshape(some.shape) for some in given
+        ]
+    raise ValueError(
+        f"`traversals` must be {factors.shape[1]} arrays, one for each factor, of shape (traversals, values, "
+        f"{codes.shape[1]}). Received: {len(given)} of shapes {shapes}"
+    )
 
 
 class _Pairs(NamedTuple):
@@ -156,31 +172,21 @@ def _correlations(pairs: _Pairs) -> dict[tuple[str, str], float]:
 
 
 def _along_all(
-    generator: np.random.Generator,
-    codes: np.ndarray,
-    numbers: np.ndarray,
-    traversals: dict[int, "_Traversals"],
-    triplets: int,
+    generator: np.random.Generator, traversals: list["_Traversals"], triplets: int
 ) -> dict[str, float]:
-    """The scores along the traversals of some columns of `numbers`, and how much these hold."""
+    """The scores along the traversals of some factors, and how much these hold."""
     if not traversals:
         return {}
-    coverage = min(
-        float(some.sizes.mean()) / (int(numbers[:, column].max()) + 1)
-        for column, some in traversals.items()
-    )
+    coverage = min(some.coverage for some in traversals)
     if coverage < _COVERED:
         base.warn(
             f"Traversals hold {coverage:.0%} of a factor's values, as the table is but part of a grid: "
             "the scores along them (`rank_factor_l1` to `axis_alignment`) are left out. Pass every row "
-            "of the grid; `zoo.perceived_distance.perceived_distances` gives their correlations."
+            "of the grid, or whole `traversals`."
         )
         return {"coverage": coverage}
     with base.one_thread():
-        along = [
-            _along(generator, codes, numbers[:, column], some, triplets)
-            for column, some in traversals.items()
-        ]
+        along = [_along(generator, some, triplets) for some in traversals]
     return {**_mean_of_dicts(along), "coverage": coverage}
 
 
@@ -188,32 +194,62 @@ class _Traversals(NamedTuple):
     """Rows that differ in one factor alone.
 
     Attributes:
+        codes: `(rows, latents)`.
+        numbers: the factor's value in each row, `(rows,)`, from 0 without gaps.
         rows: `(traversals, values)`, row numbers in the order of the factor's values; where `sizes`
             is smaller, the rest repeats the last.
         sizes: `(traversals,)`, how many values each traversal has.
     """
 
+    codes: np.ndarray
+    numbers: np.ndarray
     rows: np.ndarray
     sizes: np.ndarray
 
+    @classmethod
+    def whole(cls, along: np.ndarray) -> "_Traversals":
+        """Of codes `(traversals, values, latents)`."""
+        count, values, latents = along.shape
+        rows = np.arange(count * values).reshape(count, values)
+        return cls(along.reshape(-1, latents), rows.ravel() % values, rows, np.full(count, values))
+
+    @property
+    def coverage(self) -> float:
+        """Mean share of the factor's values that a traversal holds."""
+        return float(self.sizes.mean()) / (int(self.numbers.max()) + 1)
+
 
 def _along(
+    generator: np.random.Generator, traversals: _Traversals, triplets: int
+) -> dict[str, float]:
+    """The scores along the traversals of one factor."""
+    pairs = _pairs_along(generator, traversals, triplets)
+    correlations = {f"{kind}_factor_{n}": v for (kind, n), v in _correlations(pairs).items()}
+    return {**correlations, **_mean_shapes(traversals)}
+
+
+def _found_in(
     generator: np.random.Generator,
     codes: np.ndarray,
     numbers: np.ndarray,
-    traversals: _Traversals,
-    triplets: int,
-) -> dict[str, float]:
-    """The scores along the traversals of one factor."""
-    pairs = _pairs_along(generator, codes, numbers, traversals, triplets)
-    correlations = {f"{kind}_factor_{n}": v for (kind, n), v in _correlations(pairs).items()}
-    return {**correlations, **_mean_shapes(codes, traversals)}
+    factors: list[int],
+    repeats: int,
+) -> list[_Traversals]:
+    """Random traversals of each factor that a table has some of."""
+    found = []
+    for column, factor in enumerate(factors):
+        drawn = _drawn(generator, numbers, column, repeats)
+        if drawn is None:
+            base.warn_not_scored(factor, "no two of its values occur beside the same other factors")
+        else:
+            found.append(_Traversals(codes, numbers[:, column], *drawn))
+    return found
 
 
-def _traversals(
+def _drawn(
     generator: np.random.Generator, numbers: np.ndarray, factor: int, repeats: int
-) -> _Traversals | None:
-    """Random traversals of one factor, one row for each value; None where there are none.
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Rows and sizes of random traversals of one factor; None where there are none.
 
     Only such as have every value, where there are enough of them.
     """
@@ -232,7 +268,7 @@ def _traversals(
     cell = start[drawn, None] + place
     row = cells.rows[cells.starts[cell] + generator.integers(cells.sizes[cell])]
     # A place beyond the end repeats the last row itself, not another of its cell.
-    return _Traversals(np.take_along_axis(row, place, axis=1), size[drawn])
+    return np.take_along_axis(row, place, axis=1), size[drawn]
 
 
 def _number_rows(table: np.ndarray) -> np.ndarray:
@@ -244,37 +280,31 @@ def _number_rows(table: np.ndarray) -> np.ndarray:
     return number
 
 
-def _pairs_along(
-    generator: np.random.Generator,
-    codes: np.ndarray,
-    numbers: np.ndarray,
-    traversals: _Traversals,
-    triplets: int,
-) -> _Pairs:
-    first, second = _triplet_pairs(generator, traversals.sizes, triplets)
-    a = np.take_along_axis(traversals.rows, first, axis=1).ravel()
-    b = np.take_along_axis(traversals.rows, second, axis=1).ravel()
+def _pairs_along(generator: np.random.Generator, traversals: _Traversals, triplets: int) -> _Pairs:
+    codes, numbers, rows, sizes = traversals
+    first, second = _triplet_pairs(generator, sizes, triplets)
+    a = np.take_along_axis(rows, first, axis=1).ravel()
+    b = np.take_along_axis(rows, second, axis=1).ravel()
     return _Pairs(np.abs(numbers[a] - numbers[b]), *_latent_distances(codes[a], codes[b]))
 
 
-def _mean_shapes(codes: np.ndarray, traversals: _Traversals) -> dict[str, float]:
+def _mean_shapes(traversals: _Traversals) -> dict[str, float]:
     """Flatness and ratios of traversals: the forms of the ways that their codes take."""
-    parts = [_shape_of(z, sizes) for z, sizes in _codes_along(codes, traversals)]
+    parts = [_shape_of(z, sizes) for z, sizes in _codes_along(traversals)]
     widths, lengths, ratios = (np.concatenate(part) for part in zip(*parts, strict=True))
     flatness = _ratio(widths.mean(axis=0), lengths.mean(axis=0))
     names = ("flatness_l1", "flatness_l2", "axis_ratio", "linear_ratio", "axis_alignment")
     return dict(zip(names, [*flatness.tolist(), *ratios.mean(axis=0).tolist()], strict=True))
 
 
-def _codes_along(
-    codes: np.ndarray, traversals: _Traversals
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _codes_along(traversals: _Traversals) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Codes `(some traversals, values, latents)` and how many of the values count."""
-    values = traversals.rows.shape[1]
+    codes, rows = traversals.codes, traversals.rows
+    values = rows.shape[1]
     chunk = max(1, _CHUNK // (values * values * codes.shape[1]))
-    for begin in range(0, len(traversals.rows), chunk):
+    for begin in range(0, len(rows), chunk):
         part = slice(begin, begin + chunk)
-        yield codes[traversals.rows[part]].astype(np.float64), traversals.sizes[part]
+        yield codes[rows[part]].astype(np.float64), traversals.sizes[part]
 
 
 def _shape_of(z: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
