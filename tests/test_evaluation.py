@@ -135,6 +135,18 @@ def test_default_metrics_are_quick_ones_that_exist(model, labelled):
     assert all(scored.seconds > 0 for scored in found.metrics)
 
 
+def test_what_a_single_factor_makes_perfect_is_not_taken_unasked(model, digits, labelled):
+    one = (digits, labelled[1][:, :1])
+    found = evaluation.evaluate_in_detail(model, one)
+    taken = {scored.metric for scored in found.metrics}
+    assert set(evaluation.QUICK) - taken == {"factor_vae_score", "beta_vae_score", "modularity"}
+    assert not any(scored.warnings for scored in found.metrics)
+    noise = np.random.default_rng(0).normal(size=(64, 3))
+    for name in ("factor_vae_score", "beta_vae_score", "modularity", "dci"):
+        with pytest.warns(UserWarning, match="A single factor is scored"):
+            assert registry.get("metrics", name)(noise, one[1])[name] == 1
+
+
 def test_metrics_by_call_tell_their_parameters(model, labelled):
     calls = ["mig(bins=7)", "dci(trees=2, seed=5)"]
     found = evaluation.evaluate_in_detail(model, labelled, calls, seed=3, jobs=2)

@@ -18,7 +18,6 @@ from zoo import evaluation, files, presets, pretrained, runs, training
 ROOT = Path(__file__).parent.parent
 OWN = sorted(path.parent for path in (ROOT / "saved_models").glob("*/SHA256SUMS"))
 MOST_BYTES = 60 * 2**20
-QUICK = [*evaluation.QUICK]
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +204,6 @@ class TestOwn:
         scores = zoo.evaluate(
             zoo.from_preset(folder.name),
             how["data"],
-            QUICK,
             samples=how["samples"],
             seed=how["seed"],
         )

@@ -238,7 +238,8 @@ def evaluate(
         data: as for `encode`.
         metrics: names from `zoo list metrics`, or calls such as `"mig(bins=40)"`, in a list or in one text with
             commas between them; `"all"`, which are those that need no factors where the dataset has none; default:
-            those that take about two seconds at most, `QUICK`, where the dataset has factors, else none.
+            those that take about two seconds at most, `QUICK`, where the dataset has factors, else none; of a
+            single factor without those that any code passes, such as the FactorVAE score.
         samples: as for `encode`. Some metrics learn from 10,000 codes and score on 5,000 others; of fewer they
             take two thirds and one third.
         seed: the same seed gives the same numbers.
@@ -355,14 +356,14 @@ def _factors_for(function: Callable, name: str, table: Table) -> np.ndarray:
     """The table's factors; where it has none, zeros for a metric that does not look at them."""
     if table.factors is not None:
         return table.factors
-    if _needs_factors(function):
+    if _least_factors(function):
         raise ValueError(f"Expected a table with factors for {name}. Received: one without.")
     return np.zeros((len(table.codes), 1), np.int64)
 
 
-def _needs_factors(function: Callable) -> bool:
-    """Whether a metric looks at factors: it says `needs_factors = False` where it does not."""
-    return getattr(function, "needs_factors", True)
+def _least_factors(function: Callable) -> int:
+    """How many factors a metric needs to say anything: 1 where it does not tell, in `least_factors`."""
+    return getattr(function, "least_factors", 1)
 
 
 @contextlib.contextmanager
@@ -530,14 +531,14 @@ def matching(model, data):
 def metric_names(metrics: str | Iterable[str] | None, data) -> list[str]:
     """The metrics to take; every name is looked up before any work is done."""
     if metrics is None:
-        return list(QUICK) if data.factor_names else []
+        return _quick_for(data)
     names = _listed(metrics)
     if names == [ALL]:
         return _all_for(data)
     called = {name: function for name, function, _ in map(_called, names)}
     if len(called) < len(names):
         raise ValueError(f"Expected each metric once. Received: {', '.join(names)}.")
-    needing = [name for name, function in called.items() if _needs_factors(function)]
+    needing = [name for name, function in called.items() if _least_factors(function)]
     if needing and not data.factor_names:
         raise ValueError(
             f'Expected a dataset with factors for {", ".join(needing)}. Received: "{data.name}", which has none. '
@@ -545,6 +546,15 @@ def metric_names(metrics: str | Iterable[str] | None, data) -> list[str]:
             f'metrics="{",".join(_factorless())}" (--metrics {",".join(_factorless())}).'
         )
     return names
+
+
+def _quick_for(data) -> list[str]:
+    """The metrics that are taken where none are named; of one factor those that it does not make 1."""
+    if not data.factor_names:
+        return []
+    varying = max(1, sum(size > 1 for size in data.factor_sizes))
+    members = registry.members("metrics")
+    return [name for name in QUICK if _least_factors(members[name]) <= varying]
 
 
 def _listed(metrics: str | Iterable[str]) -> list[str]:
@@ -585,7 +595,7 @@ def _all_for(data) -> list[str]:
 def _factorless() -> list[str]:
     """The metrics that need no factors."""
     members = registry.members("metrics")
-    return [name for name, function in members.items() if not _needs_factors(function)]
+    return [name for name, function in members.items() if not _least_factors(function)]
 
 
 def draw(population: int, samples: int | None, seed: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
@@ -509,6 +509,14 @@ def warn_partly_scored(factor: int, scored: np.ndarray, others: str) -> None:
         f"Factor {factor} is scored on {np.sum(scored)} of its {len(scored)} values: "
         f"the others {others}."
     )
+
+
+def warn_of_one(scored: Sized) -> None:
+    """Tells of a score that sets factors apart that it has one factor alone."""
+    if len(scored) == 1:
+        warn(
+            "A single factor is scored: with no other to be mixed with, every code that varies scores 1."
+        )
 
 
 def warn(message: str) -> None:

@@ -29,7 +29,7 @@ def beta_vae_score(
     each uniformly. Two images drawn from a full grid may be one and the same, once in thousands;
     here they are not, as in a small table such pairs would give the factor away. A value seen in
     one row makes no pair. A factor with a single value, or with no value seen twice, is not scored.
-    A `UserWarning` tells of both.
+    A `UserWarning` tells of both, and of a single factor to score: the only answer is then right.
 
     The classifier is scikit-learn's with its own settings, as published: its penalty is on weights
     of codes as they are, so that a code scaled by 0.01 scores lower.
@@ -65,6 +65,7 @@ def beta_vae_score(
     check_integer("test_points", test_points, least=1)
     check_integer("iterations", iterations, least=1)
     groups = base.repeated_groups(factors)
+    base.warn_of_one(groups)
     generator = base.random_generator(seed)
     shared = generator.integers(len(groups), size=train_points + test_points)
     points = _points(generator, codes, groups, shared, batch_size)
@@ -76,6 +77,9 @@ def beta_vae_score(
         "beta_vae_score": float(right[train_points:].mean()),
         "beta_vae_score_train": float(right[:train_points].mean()),
     }
+
+
+beta_vae_score.least_factors = 2
 
 
 def _points(

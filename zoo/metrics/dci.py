@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.metrics import _importances
+from zoo.metrics import _importances, base
 
 
 def dci(
@@ -28,10 +28,10 @@ def dci(
     all 0 where no latent tells anything. With a single latent, or a single factor, the entropy is
     always 0 and there is nothing to spread over: completeness, or disentanglement, is then 1 if
     anything matters. A factor with a single value, or with one value in the rows to learn from, is
-    left out, with a `UserWarning`.
+    left out. A `UserWarning` tells of that, and of a single factor.
 
     `booster` is `"gradient_boosting"`, the published trees; `"scikit_learn"`, the same from that
-    library, six times slower; or `"lightgbm"` (`pip install "vae-zoo[lightgbm]"`), faster still, whose
+    library, FACTOR times slower; or `"lightgbm"` (`pip install "vae-zoo[lightgbm]"`), faster still, whose
     importances are gains of its own loss: never compare its scores with those of the others.
 
     Args:
@@ -66,6 +66,7 @@ def dci(
     found = _importances.learn(
         codes, factors, seed, train_samples, test_samples, booster, trees, depth, jobs
     )
+    base.warn_of_one(found.factors)
     weights = found.importances.T
     return {
         "dci": _purity(weights),
@@ -73,6 +74,9 @@ def dci(
         "dci_informativeness_test": float(np.mean(found.tested)),
         "dci_informativeness_train": float(np.mean(found.trained)),
     }
+
+
+dci.least_factors = 2
 
 
 def _purity(weights: np.ndarray) -> float:

@@ -31,7 +31,7 @@ def factor_vae_score(
     uniformly, rows **with replacement**, as the published procedure draws images, so that small
     groups vote too. A value seen in one row cannot vote, as every variance of its batch is zero. A
     factor with a single value, or with no value seen twice, is not scored. A `UserWarning` tells of
-    both.
+    both, and of a single factor to score: every vote is then right.
 
     A latent whose standard deviation is below `min_std` is pruned: it cannot be the arg min. The
     unpruned score, from the same votes, leaves out only what is constant, where the ratio would be
@@ -72,6 +72,7 @@ def factor_vae_score(
     check_integer("test_votes", test_votes, least=1)
     base.check_number("min_std", min_std)
     groups = base.repeated_groups(factors)
+    base.warn_of_one(groups)
     generator = base.random_generator(seed)
     variance = _variance(codes[base.sample_rows(generator, len(codes), variance_samples)])
     active = (variance > 0) & (np.sqrt(variance) >= min_std)
@@ -87,6 +88,9 @@ def factor_vae_score(
         "factor_vae_score_unpruned": unpruned,
         "active_dimensions": float(active.sum()),
     }
+
+
+factor_vae_score.least_factors = 2
 
 
 def _variance(codes: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ def modularity(
     dead latent, which knows of no factor at all (I = 0), counts as 0, as published; the mean over
     the others is given as well. A latent of noise is not dead: from few rows it seems to know a
     little of every factor, most of that with most values. With a single factor a latent that is
-    not dead has 1.
+    not dead has 1, and there is a `UserWarning`.
 
     Args:
         codes: `(n, latents)`, the encoder's means.
@@ -55,6 +55,7 @@ def modularity(
     rows = base.sample_rows(base.random_generator(seed), len(codes), samples)
     binned = base.bin_codes(codes[rows], bins)
     scored = base.scored_factors(factors[rows]).values()
+    base.warn_of_one(scored)
     information = [base.mutual_information(binned, numbers) for numbers in scored]
     scores = _modularities(np.stack(information, axis=1))
     live = np.max(information, axis=0) > 0
@@ -62,6 +63,9 @@ def modularity(
         "modularity": float(scores.mean()),
         "modularity_live": float(scores[live].mean()) if live.any() else 0.0,
     }
+
+
+modularity.least_factors = 2
 
 
 def _modularities(information: np.ndarray) -> np.ndarray:

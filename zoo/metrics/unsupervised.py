@@ -74,7 +74,7 @@ def unsupervised(
 
 
 unsupervised.lower_is_better = True
-unsupervised.needs_factors = False
+unsupervised.least_factors = 0
 
 
 def _gaussian_total_correlation(covariance: np.ndarray) -> float:
