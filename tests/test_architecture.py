@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "information": {"datasets", "evaluation", "metrics"},
     "log_likelihood": {"datasets", "evaluation", "information"},
     "perceived_distance": {"datasets", "evaluation", "information", "likelihoods", "metrics"},
-    "comparison": {"runs"},
+    "comparison": {"datasets", "evaluation", "metrics", "runs"},
     "callbacks": {"datasets", "evaluation"},
     "plots": set(),
     "tfds": set(),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zoo import comparison, plots, runs
+import zoo
+from zoo import comparison, models, plots, runs
 from zoo.comparison import agreement, read_runs
 
 
@@ -99,7 +100,7 @@ def test_bad_tables(scores, message):
 # Folders
 
 
-def write_run(folder, beta, scores, model="beta_vae"):
+def write_run(folder, beta, scores, model="beta_vae", seed=0):
     config = runs.Config(
         model=model,
         data="digits",
@@ -108,7 +109,7 @@ def write_run(folder, beta, scores, model="beta_vae"):
         latent_dim=3,
         likelihood="bernoulli",
         settings={} if beta is None else {"beta": beta},
-        seed=0,
+        seed=seed,
         precision="float32",
         learning_rate=1e-3,
     )
@@ -135,6 +136,31 @@ def test_runs_make_a_table(tmp_path):
     assert "settings" not in table
     figure = plots.trade_off(table["reconstruction"][:2], table["mig"][:2], table["beta"][:2])
     assert len(figure.axes[0].collections) == 2
+
+
+def test_udr_of_runs_is_that_of_their_codes(tmp_path, digits):
+    folders, trained = [], []
+    for seed in range(2):
+        folders.append(write_run(tmp_path / f"{seed}", 4, None, seed=seed))
+        trained.append(models.BetaVAE((8, 8, 1), latent_dim=3, beta=4, seed=seed))
+        trained[-1].compile()
+        trained[-1].save(folders[-1] / "model.keras")
+    found = comparison.udr(folders, samples=500, seed=3, similarity="spearman")
+    tables = [zoo.encode(model, "digits", samples=500, seed=3) for model in trained]
+    np.testing.assert_array_equal(tables[0].indices, tables[1].indices)
+    kl = [table.latent_kl.mean(axis=0) for table in tables]
+    codes = [table.codes for table in tables]
+    assert found == zoo.metrics.udr(codes, kl, seed=3, similarity="spearman")
+    same = comparison.udr([folders[0]] * 2, samples=500, similarity="spearman")
+    assert 0 < found["udr"] < same["udr"]
+
+
+def test_udr_takes_runs_of_one_kind(tmp_path):
+    folders = [write_run(tmp_path / "a", 1, None), write_run(tmp_path / "b", 4, None)]
+    with pytest.raises(ValueError, match=r"differ in their seed alone. Received: .*a and .*b"):
+        comparison.udr(folders)
+    with pytest.raises(ValueError, match=r"Expected the folders of runs\. Received: none"):
+        comparison.udr([])
 
 
 def test_runs_with_gaps_can_be_drawn(tmp_path):

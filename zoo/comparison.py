@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from zoo import files, registry, runs
+from zoo import datasets, evaluation, files, metrics, registry, runs
 
 CORRELATIONS = {"Pearson": stats.pearsonr, "Kendall": stats.kendalltau, "Spearman": stats.spearmanr}
 LEAST_RUNS = 3
@@ -96,6 +96,50 @@ def read_runs(folders: Iterable[str | os.PathLike]) -> dict[str, list]:
     rows = [_read(Path(folder)) for folder in folders]
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
+
+
+def udr(
+    folders: Iterable[str | os.PathLike],
+    *,
+    samples: int = evaluation.SAMPLES,
+    seed: int = 0,
+    similarity: str = "lasso",
+    show_progress: bool = False,
+) -> dict[str, float]:
+    """UDR of runs that differ in their seed alone: do they agree on the latents?
+
+    All models encode the same images of the data that they were trained on. Latents count as informative by their
+    KL divergence, or, where a model has none, if they vary.
+
+    Args:
+        folders: of at least two runs.
+        samples: images that are encoded, as for `zoo.encode`.
+        seed: of the draws.
+        similarity: as for `zoo.metrics.udr`.
+        show_progress: whether progress bars are shown.
+
+    Returns:
+        As `zoo.metrics.udr`: `udr`, then `udr_0` for the first folder and so on. The run of the highest is the one
+        that UDR would choose.
+
+    Raises:
+        ValueError: a folder holds no run, runs differ in more than their seed, or there are fewer than two.
+
+    Example:
+        Which of some runs agrees with the others most:
+
+            scores = zoo.comparison.udr(sorted(Path("runs").glob("beta_vae-shapes2d-seed*")))
+
+    Reference: Duan et al., Unsupervised Model Selection for Variational Disentangled Representation Learning, 2020.
+    """
+    folders = [Path(folder) for folder in folders]
+    config = runs.alike(folders)
+    data = datasets.load(config.data)
+    how = {"samples": samples, "seed": seed, "show_progress": show_progress}
+    tables = [evaluation.encode(runs.load(folder), data, **how) for folder in folders]
+    kl = [table.latent_kl for table in tables]
+    kl = None if kl[0] is None else [each.mean(axis=0) for each in kl]
+    return metrics.udr([table.codes for table in tables], kl, seed=seed, similarity=similarity)
 
 
 def _read(folder: Path) -> dict:

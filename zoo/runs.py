@@ -21,7 +21,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,23 @@ def load_config(folder: str | os.PathLike) -> Config:
         ) from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"{file} is damaged or of another version: {error}") from None
+
+
+def alike(folders: Sequence[str | os.PathLike]) -> Config:
+    """The configuration of runs that differ in their seed alone: that of the first.
+
+    Raises:
+        ValueError: there is none, one holds no run, or they differ in more.
+    """
+    if not folders:
+        raise ValueError("Expected the folders of runs. Received: none.")
+    first, *others = (load_config(folder) for folder in folders)
+    for folder, config in zip(folders[1:], others, strict=True):
+        if dataclasses.replace(config, seed=first.seed) != first:
+            raise ValueError(
+                f"Expected runs that differ in their seed alone. Received: {folders[0]} and {folder}."
+            )
+    return first
 
 
 def check_free(folder: Path) -> None:

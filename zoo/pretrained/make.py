@@ -110,19 +110,10 @@ def make(
 
 def _candidates(folders: list[Path], rule: str | None) -> tuple[str, list[Candidate]]:
     """The rule, and the runs with what it says of them."""
-    if not folders:
-        raise ValueError("Expected the folders of finished runs. Received: none.")
-    configs = [runs.load_config(folder) for folder in folders]
-    for folder, config in zip(folders, configs, strict=True):
-        if dataclasses.replace(config, seed=configs[0].seed) != configs[0]:
-            raise ValueError(
-                f"Expected runs that differ in their seed alone. Received: {folders[0]} and {folder}."
-            )
-    factors = datasets.load(configs[0].data).factor_names
+    factors = datasets.load(runs.alike(folders).data).factor_names
     rule = rule or ("factor_vae_score" if len(factors) >= MANY_FACTORS else "elbo")
     return rule, [
-        Candidate(folder, config, _value(folder, rule))
-        for folder, config in zip(folders, configs, strict=True)
+        Candidate(folder, runs.load_config(folder), _value(folder, rule)) for folder in folders
     ]
 
 
