@@ -14,6 +14,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, mutual_info_score, roc_auc_score
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.svm import LinearSVC
 
 from zoo import metrics
@@ -209,6 +210,34 @@ def test_infomec_agrees_with_the_authors_procedure(codes):
     scores = list(metrics.infomec(codes, FACTORS, seed=2).values())[1:4]
     assert all(0.05 < value < 0.999 for value in expected)
     assert scores == pytest.approx(expected, abs=0.05)
+
+
+def literal_downstream(grid, train, trees):
+    x, v = grid.sample(train)
+    x_test, v_test = grid.sample(5000)
+    learners = (
+        GradientBoostingClassifier(n_estimators=trees),
+        GridSearchCV(LogisticRegression(), {"C": np.logspace(-4, 4, 10)}, cv=KFold(5)),
+    )
+    return [
+        np.mean(
+            [
+                np.mean(one.fit(x, y).predict(x_test) == t)
+                for y, t in zip(v.T, v_test.T, strict=True)
+            ]
+        )
+        for one in learners
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+def test_downstream_agrees_with_the_published_classifiers(codes):
+    scores = metrics.downstream(codes, FACTORS, seed=2, train_samples=(100, 500), trees=5)
+    for train in (100, 500):
+        expected = literal_downstream(Grid(codes, seed=1), train, trees=5)
+        mine = [scores[f"downstream_{name}_{train}"] for name in ("trees", "logistic")]
+        assert all(0.1 < value < 0.9 for value in expected)
+        assert mine == pytest.approx(expected, abs=0.03)
 
 
 def agree_on_dci(codes, train, test, trees, error):
