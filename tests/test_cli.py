@@ -361,6 +361,7 @@ def test_a_preset_serves_wherever_a_run_does(model_file, tmp_path, monkeypatch):
     assert text.startswith("name")
 
 
+@pytest.mark.filterwarnings("ignore:.*A single factor is scored")
 def test_a_preset_is_made_of_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for seed in (0, 1):
@@ -375,6 +376,9 @@ def test_a_preset_is_made_of_runs(tmp_path, monkeypatch):
     code, text = command("make-preset", "run0", "--out", made)
     assert code == 2
     assert "exists" in text
+    code, text = command("rescore", "run0")
+    assert code == 2
+    assert "SHA256SUMS" in text
 
 
 def test_the_table_of_presets_is_made_of_the_folder(tmp_path, monkeypatch):

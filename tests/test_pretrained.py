@@ -120,6 +120,44 @@ def test_nothing_is_replaced_unasked(made_runs, made):
         pretrained.make(made_runs, made)
 
 
+# Scoring anew.
+
+
+def test_a_preset_scored_anew_keeps_its_model_and_training(made, tmp_path):
+    copy = shutil.copytree(made, tmp_path / "tiny")
+    before = files.read_json(copy / "scores.json")
+    assert pretrained.rescore(copy, metrics=["mig(bins=5)"], samples=500, seed=3) == copy
+    presets.verify(copy)
+    after = files.read_json(copy / "scores.json")
+    expected = zoo.evaluate(zoo.from_preset(made), "digits", ["mig(bins=5)"], samples=500, seed=3)
+    assert after["scores"] == expected != before["scores"]
+    assert after["how"]["samples"] == 500
+    for name in ("training", "measured", "files"):
+        assert after["how"][name] == before["how"][name]
+    assert after["how"]["metrics"]["mig"]["parameters"]["bins"] == 5
+    assert (copy / "card.md").read_text(encoding="utf-8") == pretrained.card(copy)
+    assert "mig(" in (copy / "card.md").read_text(encoding="utf-8")
+    changed = {"scores.json", "card.md", "SHA256SUMS", "figures/factors.png"}
+    for path in (path for path in made.rglob("*") if path.is_file()):
+        name = path.relative_to(made).as_posix()
+        assert name in changed or (copy / name).read_bytes() == path.read_bytes(), name
+
+
+def test_a_damaged_preset_is_not_scored(made, tmp_path):
+    copy = shutil.copytree(made, tmp_path / "tiny")
+    (copy / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"config\.json is not the file"):
+        pretrained.rescore(copy)
+
+
+def test_an_unknown_metric_leaves_a_preset_as_it_is(made, tmp_path):
+    copy = shutil.copytree(made, tmp_path / "tiny")
+    with pytest.raises(ValueError, match='Unknown metric "migg"'):
+        pretrained.rescore(copy, metrics=["migg"])
+    presets.verify(copy)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
 # Faults, on codes whose faults are known.
 
 

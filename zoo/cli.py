@@ -200,6 +200,19 @@ def make_preset(folders, out, **options) -> None:
     click.echo(f"Written: {pretrained.make(folders, out, show_progress=True, **options)}")
 
 
+@main.command("rescore")
+@click.argument("folders", nargs=-1, required=True, metavar="PRESET...")
+@SEED
+@click.option("--jobs", default=1, show_default=True, help="Processes; the scores are the same.")
+@errors_as_messages
+def rescore(folders, **options) -> None:
+    """Score presets anew, after metrics have changed: their scores and cards."""
+    from zoo import pretrained
+
+    for folder in folders:
+        click.echo(f"Scored: {pretrained.rescore(folder, show_progress=True, **options)}")
+
+
 @main.command("presets")
 @click.option("--publish", metavar="DIR", help="Lay all presets out for a static web server.")
 @click.option("--update", is_flag=True, help="List anew what saved_models/ holds, in a checkout.")

@@ -4,3 +4,4 @@ from zoo.pretrained.card import card as card
 from zoo.pretrained.faults import Faults as Faults
 from zoo.pretrained.faults import faults as faults
 from zoo.pretrained.make import make as make
+from zoo.pretrained.rescore import rescore as rescore

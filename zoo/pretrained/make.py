@@ -86,23 +86,19 @@ def make(
     model = export.float32_copy(runs.load(best.folder))
     data = datasets.load(best.config.data)
     how = {"samples": samples, "seed": check_integer("seed", seed, least=0), "jobs": jobs}
-    found = evaluation.evaluate_in_detail(model, data, metrics, show_progress=show_progress, **how)
+    found, scored = measured(model, best.config, metrics, how, show_progress)
     with files.whole_folder(out, overwrite=overwrite) as partial:
         presets.write(model, partial)
         facts = {
-            "model": type(model).__name__,
-            "data": best.config.data,
-            **how,
-            **report.details(found),
+            **scored,
             "training": _training(best, rule, candidates, model),
-            "untrained": _untrained(best.config, data, how),
-            "faults": dataclasses.asdict(faults(found.table, data)),
             "measured": report.MEASURED,
             "files": _litert(model, data, partial, precisions),
         }
         report.write_scores(partial / "scores.json", found.scores, **facts)
-        for name, figure in _figures(model, data, best, found.table).items():
+        for name, figure in _figures(model, data, best).items():
             report.save_figure(figure, partial / "figures" / f"{name}.png")
+        draw_factors(partial, found.table, data, type(model).__name__)
         files.write_text(partial / "card.md", card(partial, Path(out).name))
         presets.write_sums(partial)
     return Path(out)
@@ -145,9 +141,28 @@ def _training(best: Candidate, rule: str, candidates: list[Candidate], model) ->
     }
 
 
-def _untrained(config: runs.Config, data, how: dict[str, Any]) -> dict[str, float]:
-    """Quick scores of the model before its first update."""
-    return evaluation.evaluate(training.make_model(config, data), data, **how)
+def measured(
+    model, config: runs.Config, metrics, how: dict[str, Any], show_progress: bool = False
+) -> tuple[evaluation.Evaluation, dict[str, Any]]:
+    """The scores of a trained model, and what the card says of them.
+
+    Args:
+        model: trained, in float32.
+        config: what it was trained with.
+        metrics: as for `zoo.evaluate`.
+        how: `samples`, `seed` and `jobs`, as for `zoo.evaluate`.
+        show_progress: whether progress bars are shown.
+    """
+    data = datasets.load(config.data)
+    found = evaluation.evaluate_in_detail(model, data, metrics, show_progress=show_progress, **how)
+    return found, {
+        "model": type(model).__name__,
+        "data": config.data,
+        **how,
+        **report.details(found),
+        "untrained": evaluation.evaluate(training.make_model(config, data), data, **how),
+        "faults": dataclasses.asdict(faults(found.table, data)),
+    }
 
 
 def _litert(model, data, folder: Path, precisions: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -164,15 +179,21 @@ def _litert(model, data, folder: Path, precisions: Sequence[str]) -> dict[str, d
     return made
 
 
-def _figures(model, data, best: Candidate, table: evaluation.Table) -> dict[str, Any]:
+def _figures(model, data, best: Candidate) -> dict[str, Any]:
     figures = report.pictures(model, data, best.config.data)
     figures["curves"] = training.curves(runs.read_history(best.folder), best.config)
-    if data.factor_names:
-        figures["factors"] = plots.heat_map(
-            information.mutual_information_matrix(table.codes, table.factors),
-            rows=data.factor_names,
-            columns=[f"z{number}" for number in range(table.codes.shape[1])],
-            label="mutual information, nats",
-            title=f"{type(model).__name__} on {best.config.data}",
-        )
     return figures
+
+
+def draw_factors(folder: Path, table: evaluation.Table, data: datasets.Dataset, model: str) -> None:
+    """Draws what each latent knows of each factor into a preset's folder, where there are factors."""
+    if not data.factor_names:
+        return
+    figure = plots.heat_map(
+        information.mutual_information_matrix(table.codes, table.factors),
+        rows=data.factor_names,
+        columns=[f"z{number}" for number in range(table.codes.shape[1])],
+        label="mutual information, nats",
+        title=f"{model} on {data.name}",
+    )
+    report.save_figure(figure, folder / "figures" / "factors.png")
