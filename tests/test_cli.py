@@ -361,7 +361,6 @@ def test_a_preset_serves_wherever_a_run_does(model_file, tmp_path, monkeypatch):
     assert text.startswith("name")
 
 
-@pytest.mark.filterwarnings("ignore:.*A single factor is scored")
 def test_a_preset_is_made_of_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for seed in (0, 1):
@@ -369,13 +368,19 @@ def test_a_preset_is_made_of_runs(tmp_path, monkeypatch):
                              "--likelihood", "continuous_bernoulli", "--seed", seed, "--out", f"run{seed}")  # fmt: skip
         assert code == 0, text
     made = tmp_path / "saved_models" / "tiny"
-    code, text = command("make-preset", "run0", "run1", "--out", made)
+    few = ("--metrics", "mig,sap", "--samples", 300)
+    code, text = command("make-preset", "run0", "run1", "--out", made, *few)
     assert code == 0, text
     assert f"Written: {made}" in text
     assert "the one with the highest `elbo`" in (made / "card.md").read_text(encoding="utf-8")
     code, text = command("make-preset", "run0", "--out", made)
     assert code == 2
     assert "exists" in text
+    code, text = command("rescore", made, "--metrics", "mig(bins=5)", "--samples", 300)
+    assert (code, text.strip().endswith(f"Scored: {made}")) == (0, True), text
+    assert "mig(bins=5)" in (made / "card.md").read_text(encoding="utf-8").replace(
+        "samples=10000, ", ""
+    )
     code, text = command("rescore", "run0")
     assert code == 2
     assert "SHA256SUMS" in text

@@ -37,6 +37,18 @@ Examples:
 
 SEED = click.option("--seed", default=0, show_default=True, help="Seeds every random choice.")
 DATA = click.option("--data", metavar="NAME", help="Dataset; default: what the run was trained on.")
+JOBS = click.option(
+    "--jobs", default=1, show_default=True, help="Processes; the scores are the same."
+)
+SAMPLES = click.option(
+    "--samples", default=15_000, show_default=True, help="Images to encode, at most."
+)
+CARD_METRICS = click.option(
+    "--metrics",
+    default="all",
+    show_default=True,
+    help="For the card: names or calls separated by commas.",
+)
 
 
 def errors_as_messages(function=None, *, loads_tensorflow: bool = True):
@@ -115,9 +127,9 @@ def train(model, data, settings, **options) -> None:
     "--metrics",
     help="Names or calls separated by commas, or all; default: those that take about two seconds at most.",
 )
-@click.option("--samples", default=15_000, show_default=True, help="Images to encode, at most.")
+@SAMPLES
 @SEED
-@click.option("--jobs", default=1, show_default=True, help="Processes; the scores are the same.")
+@JOBS
 @click.option("--out", metavar="FILE", default="scores.json", show_default=True)
 @errors_as_messages
 def evaluate(path, data, metrics, out, **options) -> None:
@@ -189,8 +201,10 @@ def export(path, out, form, data, overwrite, **options) -> None:
 @click.option(
     "--rule", help="The score whose highest value decides; default: factor_vae_score, or elbo."
 )
+@CARD_METRICS
+@SAMPLES
 @SEED
-@click.option("--jobs", default=1, show_default=True, help="Processes; the scores are the same.")
+@JOBS
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
 @errors_as_messages
 def make_preset(folders, out, **options) -> None:
@@ -202,8 +216,10 @@ def make_preset(folders, out, **options) -> None:
 
 @main.command("rescore")
 @click.argument("folders", nargs=-1, required=True, metavar="PRESET...")
+@CARD_METRICS
+@SAMPLES
 @SEED
-@click.option("--jobs", default=1, show_default=True, help="Processes; the scores are the same.")
+@JOBS
 @errors_as_messages
 def rescore(folders, **options) -> None:
     """Score presets anew, after metrics have changed: their scores and cards."""
