@@ -828,7 +828,7 @@ def test_a_run_of_a_gan(tmp_path):
         run = train_on_digits(tmp_path / "run", steps=2)
     assert "No code can be read" in (run.folder / "card.md").read_text()
     rates = [float(optimizer.learning_rate) for optimizer in run.model.optimizers]
-    assert rates == pytest.approx([2e-4, 2e-4])
+    assert rates == pytest.approx([5e-4, 5e-4])
     assert "kl" not in run.scores
     assert {"reconstruction", "active_units", "mig"} <= set(run.scores)
     assert (run.folder / "figures" / "traversals.png").exists()
