@@ -120,7 +120,8 @@ def permute_dims(latents: tf.Tensor, seed: Sequence[int] | tf.Tensor) -> tf.Tens
 def paired(batches: tf.data.Dataset) -> tf.data.Dataset:
     """Each batch beside the batch that follows it; beside the last one stands the first of another pass.
 
-    Nothing is read twice, and a finite dataset keeps its number of batches.
+    Nothing is read twice, and a finite dataset keeps its number of batches. A dataset of one batch has no other: both
+    halves are then the same images, though other samples of their codes.
     """
     spec = batches.element_spec
     count = int(batches.cardinality())
