@@ -31,10 +31,6 @@ VARIANTS = {
     "adversarial_autoencoder (gamma 1)": ("adversarial_autoencoder", ("--set", "gamma=1")),
     "beta_tc_vae (mss)": ("beta_tc_vae", ("--set", "estimator=mss")),
     "dip_vae (i)": ("dip_vae", ("--set", "variant=i")),
-    "info_wgan_gp (10 uniform codes)": (
-        "info_wgan_gp",
-        ("--set", "noise_dim=62", "--set", "discriminator_steps=5", "--learning-rate", "2e-4"),
-    ),
 }
 
 
