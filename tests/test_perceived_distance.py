@@ -336,3 +336,18 @@ def test_what_is_refused(grid, digits, model):
     images, factors = grid.images(np.arange(12)), grid.factors(np.arange(12))
     with pytest.raises(ValueError, match="No image of"):
         perceived_distances((images[1:], factors[1:]), traversals=20)
+
+
+def test_table_of_mean_distances():
+    def along(*distances):
+        matrices = np.array([[[0, d], [d, 0]] for d in distances], float)
+        return perceived_distance.Distances(np.ones_like(matrices), matrices, None, None)
+
+    found = {"random": along(9, 9), "x": along(1, 1), "shape": along(3, 5)}
+    assert perceived_distance.table(found).splitlines() == [
+        "| factor | ground_truth | data |",
+        "| --- | --- | --- |",
+        "| shape | 1 ± 0 | 4 ± 1 |",
+        "| x | 1 ± 0 | 1 ± 0 |",
+        "| random | 1 ± 0 | 9 ± 0 |",
+    ]

@@ -5,7 +5,7 @@ each factor and between random images; `zoo.plots.heat_maps` draws the matrices.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -127,6 +127,26 @@ def perceived_distances(
     sets[RANDOM] = [generator.integers(len(data), size=32) for _ in range(traversals)]
     outputs = None if model is None else _outputs(model)
     return {name: _distances(data, outputs, some, measure) for name, some in sets.items()}
+
+
+def table(found: Mapping[str, Distances]) -> str:
+    """The mean distances in Markdown: a row for each factor, the farthest images first, a column for each kind.
+
+    Args:
+        found: what `perceived_distances` gives; `"random"` comes last.
+
+    Example:
+        >>> print(table(perceived_distances("xysquares", distance="l1", traversals=2, seed=1)).splitlines()[0])
+        | factor | ground_truth | data |
+
+    Reference: Michlo, Klein & James 2023, the tables of perceived distances by factor.
+    """
+    means = {name: distances.mean() for name, distances in found.items()}
+    kinds = list(next(iter(means.values())))
+    order = sorted(means, key=lambda name: (name == RANDOM, -means[name]["data"].value))
+    rows = [[name, *(str(means[name][kind]) for kind in kinds)] for name in order]
+    lines = [["factor", *kinds], ["---"] * (len(kinds) + 1), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def image_distance(distance: str | likelihoods.Likelihood | ImageDistance) -> ImageDistance:
