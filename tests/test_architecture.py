@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "serving": set(),
     "report": {"datasets", "evaluation", "plots", "export", "presets", "runs"},
     "training": {
-        "datasets", "evaluation", "export", "models", "plots", "report", "runs", "schedules",
+        "datasets", "evaluation", "export", "plots", "report", "runs", "schedules",
     },
     "pretrained": {
         "datasets", "evaluation", "export", "information", "plots", "presets", "report", "runs",

@@ -1,7 +1,6 @@
 """Many runs side by side: a table of their settings and scores, and how far their metrics agree."""
 
 import dataclasses
-import inspect
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -165,14 +164,11 @@ def _read(folder: Path) -> dict:
 
 def _defaults(config: dict[str, Any]) -> dict[str, Any]:
     """The default settings of the model of a run, less what its configuration says by itself."""
-    bases = reversed(registry.get("models", config["model"]).__mro__)
+    arguments = registry.arguments(registry.get("models", config["model"]))
     return {
-        parameter.name: parameter.default
-        for base in bases
-        if base.__module__.startswith("zoo.")
-        for parameter in inspect.signature(base.__init__).parameters.values()
-        if parameter.default is not parameter.empty
-        and parameter.name not in NETWORKS | config.keys()
+        name: argument.default
+        for name, argument in arguments.items()
+        if argument.default is not argument.empty and name not in NETWORKS | config.keys()
     }
 
 

@@ -154,6 +154,25 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f'Unknown {kind} "{name}".{hint} Known: {", ".join(known)}.'
 
 
+def arguments(cls: type) -> dict[str, inspect.Parameter]:
+    """The arguments of a class of the zoo, and of the bases that it passes further ones to, by name.
+
+    Example:
+        >>> from zoo import models
+        >>> arguments(models.BetaVAE)["beta"].default
+        4.0
+    """
+    found = {}
+    for base in reversed(cls.__mro__):
+        if base.__module__.startswith("zoo."):
+            found |= inspect.signature(base.__init__).parameters
+    return {
+        name: argument
+        for name, argument in found.items()
+        if name != "self" and argument.kind not in (argument.VAR_KEYWORD, argument.VAR_POSITIONAL)
+    }
+
+
 def source(member: Any) -> str:
     """Authors and year of the first reference of a member's docstring; nothing where it has none.
 

@@ -3,7 +3,6 @@
 import ast
 import contextlib
 import dataclasses
-import inspect
 import math
 import os
 import time
@@ -21,7 +20,6 @@ from zoo import (
     export,
     files,
     hardware,
-    models,
     plots,
     progress,
     registry,
@@ -37,8 +35,8 @@ LOG_EVERY = 100
 CHECKPOINT_EVERY = 500
 # Arguments of every model that a run gives by itself, or that are no settings.
 OF_THE_RUN = {
-    *("self", "image_shape", "latent_dim", "likelihood", "encoder", "decoder", "seed", "kwargs"),
-    "discriminator",
+    *("image_shape", "latent_dim", "likelihood", "seed"),
+    *("encoder", "decoder", "discriminator"),
 }
 
 
@@ -177,16 +175,10 @@ def settings_of(cls: type) -> list[str]:
     """Names of a model's arguments that are no option of a run by themselves.
 
     Example:
-        >>> settings_of(models.BetaVAE)
+        >>> settings_of(registry.get("models", "beta_vae"))
         ['beta', 'free_bits', 'normalized']
     """
-    named = (
-        parameter.name
-        for base in cls.__mro__
-        if issubclass(base, models.VAE)
-        for parameter in inspect.signature(base.__init__).parameters.values()
-    )
-    return sorted(set(named) - OF_THE_RUN)
+    return sorted(registry.arguments(cls).keys() - OF_THE_RUN)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
