@@ -273,6 +273,30 @@ def test_model_trains_with_likelihood(name, likelihood, binary_digits):
     assert np.isfinite(model.evaluate(binary_digits, verbose=0)).all()
 
 
+@pytest.mark.slow
+@every_model
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_model_with_likelihood_is_kept_resumed_exported_and_drawn(
+    name, likelihood, binary_digits, tmp_path
+):
+    if refuses(name, likelihood):
+        pytest.skip("refused, as another test says")
+    model = trained(name, binary_digits, likelihood=likelihood)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for one in (model, loaded):
+        fit(one, binary_digits, shuffle=False)
+    assert same_variables(model, loaded)
+    model.export(tmp_path / "1")
+    exported = tf.saved_model.load(tmp_path / "1").signatures["reconstruct"]
+    images = tf.constant(binary_digits[:7])
+    np.testing.assert_array_equal(
+        exported(images=images)["images"], tf.function(lambda images: model(images))(images)
+    )
+    drawn = evaluation.traverse(model, (binary_digits, None), columns=3).images
+    assert 0 <= drawn.min() <= drawn.max() <= 1
+
+
 @every_model
 def test_reported_means_count_images_not_batches(name, binary_digits):
     steps = []
