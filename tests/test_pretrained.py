@@ -238,7 +238,7 @@ def each_scored():
         yield pytest.param(folder, id=folder.name, marks=[pytest.mark.slow] if alike else [])
 
 
-@pytest.mark.parametrize("folder", each_scored())
+@pytest.mark.parametrize("folder", [*each_scored()])
 def test_the_scores_come_again(folder):
     found = files.read_json(folder / "scores.json")
     how, expected = found["how"], found["scores"]

@@ -31,8 +31,8 @@ def dci(
     left out. A `UserWarning` tells of that, and of a single factor.
 
     `booster` is `"gradient_boosting"`, the published trees; `"scikit_learn"`, the same from that
-    library, FACTOR times slower; or `"lightgbm"` (`pip install "vae-zoo[lightgbm]"`), faster still, whose
-    importances are gains of its own loss: never compare its scores with those of the others.
+    library, about nine times slower; or `"lightgbm"` (`pip install "vae-zoo[lightgbm]"`), faster still,
+    whose importances are gains of its own loss: never compare its scores with those of the others.
 
     Args:
         codes: `(n, latents)`, the encoder's means.
