@@ -53,7 +53,7 @@ def test_the_start_loads_nothing_heavy(code):
 
 def test_train_prints_scores_and_names_every_file(run):
     out, output = run
-    assert "factor_vae_score" in output
+    assert "explicitness" in output
     assert "bits_per_dimension" in output
     for path in out.rglob("*"):
         if path.is_file():
