@@ -285,6 +285,7 @@ def test_evaluate_encodes_as_many_images_as_python_does():
     assert samples.default == evaluation.SAMPLES
 
 
+@pytest.mark.filterwarnings("ignore:.*A single factor is scored")
 def test_all_metrics_in_two_processes(run, tmp_path):
     out = tmp_path / "scores.json"
     result = zoo("evaluate", run[0], "--metrics", "all", "--jobs", "2", "--seed", "3", "--out", out)

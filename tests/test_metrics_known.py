@@ -454,7 +454,7 @@ def test_infomec_divides_by_the_entropy_of_the_rows_it_looks_at(monkeypatch):
     np.testing.assert_allclose(seen[0], 1.0, atol=0.1)
 
 
-@pytest.mark.filterwarnings("ignore:Factor")
+@pytest.mark.filterwarnings("ignore:Factor", "ignore:A single factor")
 def test_tiny_tables_are_scored_or_refused_in_our_own_words():
     generator, refusals = np.random.default_rng(0), []
     for rows in (2, 3, 4, 5):
