@@ -86,7 +86,7 @@ def make(
     model = export.float32_copy(runs.load(best.folder))
     data = datasets.load(best.config.data)
     how = {"samples": samples, "seed": check_integer("seed", seed, least=0), "jobs": jobs}
-    found, scored = measured(model, best.config, metrics, how, show_progress)
+    found, scored = measured(model, best.config, data, metrics, how, show_progress)
     with files.whole_folder(out, overwrite=overwrite) as partial:
         presets.write(model, partial)
         facts = {
@@ -142,18 +142,23 @@ def _training(best: Candidate, rule: str, candidates: list[Candidate], model) ->
 
 
 def measured(
-    model, config: runs.Config, metrics, how: dict[str, Any], show_progress: bool = False
+    model,
+    config: runs.Config,
+    data: datasets.Dataset,
+    metrics,
+    how: dict[str, Any],
+    show_progress: bool = False,
 ) -> tuple[evaluation.Evaluation, dict[str, Any]]:
     """The scores of a trained model, and what the card says of them.
 
     Args:
         model: trained, in float32.
         config: what it was trained with.
+        data: what it was trained on.
         metrics: as for `zoo.evaluate`.
         how: `samples`, `seed` and `jobs`, as for `zoo.evaluate`.
         show_progress: whether progress bars are shown.
     """
-    data = datasets.load(config.data)
     found = evaluation.evaluate_in_detail(model, data, metrics, show_progress=show_progress, **how)
     return found, {
         "model": type(model).__name__,

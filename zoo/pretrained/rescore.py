@@ -44,13 +44,14 @@ def rescore(
     presets.verify(folder)
     model, facts = presets.from_preset(folder), files.read_json(folder / "scores.json")["how"]
     config = runs.Config(**facts["training"]["config"])
+    data = datasets.load(config.data)
     how = {"samples": samples, "seed": check_integer("seed", seed, least=0), "jobs": jobs}
-    found, scored = measured(model, config, metrics, how, show_progress)
+    found, scored = measured(model, config, data, metrics, how, show_progress)
     kept = {name: facts[name] for name in KEPT}
     with files.whole_folder(folder, overwrite=True) as partial:
         shutil.copytree(folder, partial, dirs_exist_ok=True)
         report.write_scores(partial / "scores.json", found.scores, **scored, **kept)
-        draw_factors(partial, found.table, datasets.load(config.data), type(model).__name__)
+        draw_factors(partial, found.table, data, type(model).__name__)
         files.write_text(partial / "card.md", card(partial, folder.name))
         presets.write_sums(partial)
     return folder
