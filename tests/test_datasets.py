@@ -157,12 +157,18 @@ def test_index_inverts_factors_with_the_last_factor_fastest(name):
 def test_images_are_rendered_in_chunks(monkeypatch):
     data = numbered(200)
     lengths = []
-    render = data.render
-    monkeypatch.setattr(data, "render", lambda i: lengths.append(len(i)) or render(i))
+    rendered = data.rendered
+    monkeypatch.setattr(data, "rendered", lambda i: lengths.append(len(i)) or rendered(i))
     indices = some_indices(data, 10 * base.CHUNK + 1)
     np.testing.assert_array_equal(data.images(indices).ravel(), indices)
     assert max(lengths) == base.CHUNK
     assert len(lengths) == 11
+
+
+@pytest.mark.parametrize("count", [base.CHUNK, 3])
+def test_a_tensor_of_images_holds_the_images(shapes2d, count):
+    indices = some_indices(shapes2d, count)
+    np.testing.assert_array_equal(shapes2d.rendered(indices), shapes2d.render(indices))
 
 
 def test_no_indices_give_no_images(shapes2d):

@@ -615,12 +615,12 @@ def chunks(indices: np.ndarray, size: int, show: bool) -> Iterator[np.ndarray]:
         yield indices[start : start + size]
 
 
-def _images_ahead(data, chunks_of_indices: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def _images_ahead(data, chunks_of_indices: Iterable[np.ndarray]) -> Iterator[tf.Tensor]:
     """The images of each chunk; while one is in use the next is made."""
     with ThreadPoolExecutor(1) as maker:
         ahead = None
         for indices in chunks_of_indices:
-            following = maker.submit(data.images, indices)
+            following = maker.submit(data.rendered, indices)
             if ahead is not None:
                 yield ahead.result()
             ahead = following

@@ -43,7 +43,7 @@ class Records(Tabled):
         self.name = name
         self.image_shape = tuple(fit(pictures[0], shape).shape)
         self._pictures, self._decode = pictures, decoder(fit, shape, self.image_shape)
-        self._white = white_of(self.images(np.arange(min(SAMPLE, len(self)))))
+        self._white = white_of(self._decode(pictures[:SAMPLE]).numpy())
 
     def __len__(self) -> int:
         return int(self._pictures.shape[0])
