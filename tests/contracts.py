@@ -188,45 +188,48 @@ def test_model_names_all_its_optimizers(name):
     assert set(model.short_run) <= set(training.settings_of(type(model)))
 
 
-@every_model
-def test_model_survives_a_keras_file(name, binary_digits, tmp_path):
-    model = trained(name, binary_digits)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert same_variables(model, loaded)
-    for ours, theirs in zip(model.optimizers, loaded.optimizers, strict=True):
-        assert ours.get_config() == theirs.get_config()
-        for a, b in zip(ours.variables, theirs.variables, strict=True):
-            np.testing.assert_array_equal(a.numpy(), b.numpy())
-    # Training goes on as if nothing had happened, random state included.
-    for one in (model, loaded):
-        fit(one, binary_digits, shuffle=False)
-    assert same_variables(model, loaded)
+def same_state(one, other) -> bool:
+    """Whether the variables of two models and of all their optimizers have the same bits."""
+    pairs = zip(one.optimizers, other.optimizers, strict=True)
+    return same_variables(one, other) and all(same_variables(*pair) for pair in pairs)
 
 
 @every_model
-def test_model_weights_file_and_backup(name, binary_digits, tmp_path):
-    straight, resumed = make(name), make(name)
-    straight.compile()
-    fit(straight, binary_digits, epochs=4, shuffle=False)
+def test_model_survives_a_keras_file(name, binary_digits, holds_once):
+    def trains_on_as_if_nothing_had_happened(folder) -> bool:
+        model = trained(name, binary_digits)
+        model.save(folder / "model.keras")
+        loaded = keras.models.load_model(folder / "model.keras")
+        assert same_state(model, loaded)
+        for ours, theirs in zip(model.optimizers, loaded.optimizers, strict=True):
+            assert ours.get_config() == theirs.get_config()
+        for one in (model, loaded):
+            fit(one, binary_digits, shuffle=False)
+        return same_state(model, loaded)
 
+    assert holds_once(trains_on_as_if_nothing_had_happened)
+
+
+@every_model
+def test_model_weights_file_and_backup(name, binary_digits, holds_once):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 2:
                 raise KeyboardInterrupt
 
-    resumed.compile()
-    backup = keras.callbacks.BackupAndRestore(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        fit(resumed, binary_digits, epochs=4, shuffle=False, callbacks=[backup, Interrupt()])
-    again = make(name)
-    again.compile()
-    backup = keras.callbacks.BackupAndRestore(tmp_path)
-    fit(again, binary_digits, epochs=4, shuffle=False, callbacks=[backup])
-    assert same_variables(straight, again)
-    for ours, theirs in zip(straight.optimizers, again.optimizers, strict=True):
-        for a, b in zip(ours.variables, theirs.variables, strict=True):
-            np.testing.assert_array_equal(a.numpy(), b.numpy())
+    def trained_to_the_end(*callbacks):
+        model = make(name)
+        model.compile()
+        fit(model, binary_digits, epochs=4, shuffle=False, callbacks=list(callbacks))
+        return model
+
+    def resumes(folder) -> bool:
+        with pytest.raises(KeyboardInterrupt):
+            trained_to_the_end(keras.callbacks.BackupAndRestore(folder), Interrupt())
+        resumed = trained_to_the_end(keras.callbacks.BackupAndRestore(folder))
+        return same_state(trained_to_the_end(), resumed)
+
+    assert holds_once(resumes)
 
 
 @every_model

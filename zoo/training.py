@@ -77,7 +77,8 @@ def train(
     """Trains a model on a dataset, scores it, draws it and exports it, into a folder.
 
     A run that was stopped, even by `kill -9`, is continued by `resume=True` from its last checkpoint, and ends with
-    the same weights, optimizer slots and random state to the bit, on the same machine in float32.
+    the same weights, optimizer slots and random state to the bit, on the same machine in float32, as far as
+    TensorFlow's threads round alike: on a busy machine even two equal trainings, neither stopped, may not.
 
     Args:
         model: a name from `zoo list models`.
