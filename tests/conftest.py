@@ -6,6 +6,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np
 import pytest
 
+ATTEMPTS = 3
+
 
 @pytest.fixture(scope="session")
 def digits() -> np.ndarray:
@@ -20,9 +22,6 @@ def binary_digits(digits) -> np.ndarray:
     return (digits > 0.5).astype("float32")
 
 
-ATTEMPTS = 3
-
-
 @pytest.fixture
 def holds_once(tmp_path):
     """Tells whether a comparison of two trainings, a function of an empty folder, holds in one of three attempts.
@@ -33,7 +32,11 @@ def holds_once(tmp_path):
     """
 
     def tried(compare) -> bool:
-        folders = [tmp_path / str(attempt) for attempt in range(ATTEMPTS)]
-        return any(folder.mkdir() or compare(folder) for folder in folders)
+        for attempt in range(ATTEMPTS):
+            folder = tmp_path / str(attempt)
+            folder.mkdir()
+            if compare(folder):
+                return True
+        return False
 
     return tried

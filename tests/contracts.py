@@ -78,6 +78,12 @@ def same_variables(a, b):
     )
 
 
+def same_state(one, other) -> bool:
+    """Whether the variables of two models and of all their optimizers have the same bits."""
+    pairs = zip(one.optimizers, other.optimizers, strict=True)
+    return same_variables(one, other) and all(same_variables(*pair) for pair in pairs)
+
+
 # All members.
 
 
@@ -186,12 +192,6 @@ def test_model_names_all_its_optimizers(name):
     assert {id(optimizer) for optimizer in found} == {id(o) for o in model.optimizers}
     assert model.optimizers[0] is model.optimizer
     assert set(model.short_run) <= set(training.settings_of(type(model)))
-
-
-def same_state(one, other) -> bool:
-    """Whether the variables of two models and of all their optimizers have the same bits."""
-    pairs = zip(one.optimizers, other.optimizers, strict=True)
-    return same_variables(one, other) and all(same_variables(*pair) for pair in pairs)
 
 
 @every_model

@@ -165,10 +165,15 @@ def test_images_are_rendered_in_chunks(monkeypatch):
     assert len(lengths) == 11
 
 
-@pytest.mark.parametrize("count", [base.CHUNK, 3])
-def test_a_tensor_of_images_holds_the_images(shapes2d, count):
-    indices = some_indices(shapes2d, count)
-    np.testing.assert_array_equal(shapes2d.rendered(indices), shapes2d.render(indices))
+@pytest.mark.parametrize("count", [0, 3, base.CHUNK, 3 * base.CHUNK + 1])
+def test_a_tensor_of_images_holds_the_images_and_is_made_in_chunks(monkeypatch, count):
+    data = zoo.datasets.load("shapes2d")
+    lengths = []
+    render = data.render
+    monkeypatch.setattr(data, "render", lambda i: lengths.append(i.shape[0]) or render(i))
+    indices = some_indices(data, count)
+    np.testing.assert_array_equal(data.rendered(indices), render(indices))
+    assert max(lengths) == min(count, base.CHUNK)
 
 
 def test_no_indices_give_no_images(shapes2d):

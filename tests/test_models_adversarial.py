@@ -818,11 +818,11 @@ def test_a_run_resumes_at_the_batch_where_it_stopped(holds_once):
         stopped.save(folder / "model.keras")
         resumed = keras.models.load_model(folder / "model.keras")
         train(resumed, 2, 3)
-        finals = (straight, resumed)
-        optimizers = ([v for o in model.optimizers for v in o.variables] for model in finals)
-        return same(*(values_of(model.variables) for model in finals)) and same(
-            *map(values_of, optimizers)
+        states = (
+            values_of(v for part in (model, *model.optimizers) for v in part.variables)
+            for model in (straight, resumed)
         )
+        return same(*states)
 
     assert holds_once(resumes)
 
