@@ -18,6 +18,7 @@ REQUIRES = [
     "joblib>=1.3",
     "threadpoolctl>=3.1",
     "matplotlib>=3.9,<4",
+    "pillow>=10.1,<14",
     "tensorboard>=2.20,<3",
     "click>=8.1,<9",
     "tqdm>=4.66,<5",
@@ -31,12 +32,13 @@ OPTIONAL = {
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serving": ["tensorflow-serving-api>=2.19,<2.22"],
     "lightgbm": ["lightgbm>=4"],
+    "hub": ["huggingface_hub>=0.30,<3"],
 }
 
 EXTRAS = {
     **OPTIONAL,
     "test": [
-        *("pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9", "pillow>=10"),
+        *("pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9"),
         *NOTEBOOK,
         *(package for packages in OPTIONAL.values() for package in packages),
     ],

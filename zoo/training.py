@@ -265,7 +265,7 @@ def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool)
     symptoms = model.symptoms(history[-1])
     for symptom in symptoms:
         warnings.warn(symptom, UserWarning, stacklevel=3)
-    figures = report.pictures(model, data, config.data)
+    figures = report.figures_of(model, data, config.data)
     figures["curves"] = curves(history, config)
     for name, figure in figures.items():
         report.save_figure(figure, folder / "figures" / f"{name}.png")
@@ -373,5 +373,5 @@ class _Recorder(keras.callbacks.Callback):
                 f"Training stopped at step {step}: {error} {self._last_good()}"
             ) from None
         with self.writer.as_default(step):
-            for name, figure in report.pictures(self.model, self.data, self.config.data).items():
+            for name, figure in report.figures_of(self.model, self.data, self.config.data).items():
                 tf.summary.image(name, report.pixels(figure)[None])

@@ -6,6 +6,7 @@ from pathlib import Path
 from zoo import files
 from zoo.export import _functions
 from zoo.export._fidelity import Exported
+from zoo.export._weights import served
 
 
 def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> Exported:
@@ -44,6 +45,7 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> E
         TensorShape([3, 8, 8, 1])
     """
     with files.whole_folder(path, overwrite=overwrite) as folder:
-        _functions.write(_functions.of(model), str(folder), default="encode")
+        weights = [weight.value for weight in served(model)]
+        _functions.write(_functions.of(model), str(folder), default="encode", weights=weights)
         size = files.size_of(folder)
     return Exported(Path(path), size, {})

@@ -7,6 +7,7 @@ from zoo.presets._fetch import Unavailable as Unavailable
 from zoo.presets._fetch import fetch as fetch
 from zoo.presets._fetch import find as find
 from zoo.presets._fetch import is_preset as is_preset
+from zoo.presets._hub import upload as upload
 from zoo.presets._integrity import Damaged as Damaged
 from zoo.presets._integrity import verify as verify
 from zoo.presets._integrity import write_sums as write_sums

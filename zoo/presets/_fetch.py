@@ -37,7 +37,7 @@ def find(
     address. What the cache holds damaged is fetched again.
 
     Args:
-        name: a name from `zoo presets`, or the path of a preset's folder.
+        name: a name from `zoo presets`, the path of a preset's folder, or `hf://USER/NAME` on the Hugging Face Hub.
         address: where presets are offered: the address of a static web server, or a folder. Default: the environment
             variable `ZOO_PRESETS`.
         offline: never fetch; default: whether the environment variable `ZOO_OFFLINE` is set.
@@ -48,6 +48,10 @@ def find(
         Unavailable: it is not there and cannot be fetched.
         ValueError: nothing has this name.
     """
+    from zoo.presets import _hub as hub
+
+    if hub.is_hub(name):
+        return hub.find(name, offline=offline, show_progress=show_progress)
     if os.sep in os.fspath(name) or Path(name).is_dir():
         integrity.verify(name)
         return Path(name)
@@ -60,8 +64,10 @@ def find(
 
 
 def is_preset(name: str | os.PathLike) -> bool:
-    """Whether this is the folder of a preset, or the name of a known one."""
-    return (Path(name) / SUMS).exists() or os.fspath(name) in table()
+    """Whether this is the folder of a preset, a place on the Hub, or the name of a known one."""
+    from zoo.presets import _hub as hub
+
+    return hub.is_hub(name) or (Path(name) / SUMS).exists() or os.fspath(name) in table()
 
 
 def fetch(
@@ -90,9 +96,9 @@ def fetch(
         raise FileExistsError(f"{out} exists. Choose another path, or remove it.")
     address = _address(name, address)
     try:
-        with _staging(out) as folder:
+        with staging(out) as folder:
             _download(name, address, folder, only, show_progress)
-            _settle(folder, out)
+            settle(folder, out)
     except Unavailable:
         raise
     except OSError as error:
@@ -202,7 +208,7 @@ def _from_folder(path: str, output_file: str, pooch) -> None:
 
 
 @contextlib.contextmanager
-def _staging(out: Path):
+def staging(out: Path):
     """A folder beside `out` to fill; removed at the end, with what killed processes left of theirs."""
     out.parent.mkdir(parents=True, exist_ok=True)
     for left in out.parent.glob(f"{PARTIAL}*"):
@@ -215,7 +221,7 @@ def _staging(out: Path):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settle(folder: Path, out: Path) -> None:
+def settle(folder: Path, out: Path) -> None:
     """Gives the folder its name, unless another process was first."""
     folder.chmod(0o755)
     try:

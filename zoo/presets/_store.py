@@ -2,17 +2,20 @@
 
 import json
 import os
+import tempfile
 import warnings
 from pathlib import Path
 
 import keras
 
 from zoo import export, files, models
+from zoo.presets import _hub as hub
 from zoo.presets import _integrity as integrity
+from zoo.presets import _weights as weights
 from zoo.presets._fetch import find
 from zoo.presets._integrity import Damaged
 
-CONFIG, WEIGHTS, SAVED_MODEL = "config.json", "model.weights.h5", "1"
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 # Where the objects of a configuration may come from. Neither holds a way to run what a file says.
 TRUSTED_PREFIX = (
     "keras.layers",
@@ -31,11 +34,12 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
 
     Args:
         model: any model of the zoo.
-        folder: the new folder.
-        overwrite: whether an existing folder is replaced.
+        folder: the new folder, or `hf://USER/NAME` on the Hugging Face Hub.
+        overwrite: whether an existing one is replaced.
 
     Raises:
         FileExistsError: the folder exists and `overwrite` is false.
+        Unavailable: the Hub does not answer, or refuses.
 
     Example:
         >>> import tempfile, zoo
@@ -44,18 +48,24 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
         >>> from_preset(folder).latent_dim
         3
     """
+    if hub.is_hub(folder):
+        repository, _ = hub.parse(folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            made = Path(scratch) / Path(repository).name
+            save(model, made)
+            hub.upload(made, os.fspath(folder), overwrite=overwrite)
+        return
     with files.whole_folder(folder, overwrite=overwrite) as partial:
         write(model, partial)
         integrity.write_sums(partial)
 
 
 def write(model: keras.Model, folder: Path) -> None:
-    """Writes configuration, weights and SavedModel into a folder."""
+    """Writes configuration and weights, as a SavedModel, into a folder."""
     bare = export.float32_copy(model)
     config = json.dumps(keras.saving.serialize_keras_object(bare), indent=1)
     (folder / CONFIG).write_text(config + "\n", encoding="utf-8")
-    bare.save_weights(folder / WEIGHTS)
-    export.saved_model(bare, folder / SAVED_MODEL)
+    weights.write(bare, folder)
 
 
 def from_preset(
@@ -65,15 +75,18 @@ def from_preset(
     offline: bool | None = None,
     show_progress: bool = False,
     of_class: type[keras.Model] | None = None,
+    discriminator: bool = True,
 ) -> keras.Model:
     """A pretrained model, every file of which was verified.
 
     Args:
-        name: a name from `zoo presets`, or the path of a preset's folder.
+        name: a name from `zoo presets`, the path of a preset's folder, or `hf://USER/NAME` on the Hugging Face Hub.
         address: where presets are offered; see `zoo.presets.find`.
         offline: never fetch; see `zoo.presets.find`.
         show_progress: whether progress bars are shown.
         of_class: the class that the model must have.
+        discriminator: whether a discriminator's weights are read as well, float16, where a model has one: what
+            training and the estimate of the total correlation need, and nothing else does.
 
     Returns:
         The model, not compiled.
@@ -94,7 +107,10 @@ def from_preset(
             f"Use zoo.models.{made}.from_preset, or zoo.from_preset."
         )
     model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    _load_weights(model, folder)
+    if (folder / WEIGHTS).exists():
+        _load_weights(model, folder)
+    else:
+        weights.read(model, folder, discriminator=discriminator)
     return model
 
 
