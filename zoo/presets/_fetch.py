@@ -96,9 +96,9 @@ def fetch(
         raise FileExistsError(f"{out} exists. Choose another path, or remove it.")
     address = _address(name, address)
     try:
-        with staging(out) as folder:
+        with _staging(out) as folder:
             _download(name, address, folder, only, show_progress)
-            settle(folder, out)
+            _settle(folder, out)
     except Unavailable:
         raise
     except OSError as error:
@@ -208,7 +208,7 @@ def _from_folder(path: str, output_file: str, pooch) -> None:
 
 
 @contextlib.contextmanager
-def staging(out: Path):
+def _staging(out: Path):
     """A folder beside `out` to fill; removed at the end, with what killed processes left of theirs."""
     out.parent.mkdir(parents=True, exist_ok=True)
     for left in out.parent.glob(f"{PARTIAL}*"):
@@ -221,7 +221,7 @@ def staging(out: Path):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def settle(folder: Path, out: Path) -> None:
+def _settle(folder: Path, out: Path) -> None:
     """Gives the folder its name, unless another process was first."""
     folder.chmod(0o755)
     try:

@@ -123,7 +123,7 @@ def _fetched(
 ) -> Path:
     """The cache's folder, after it was compared with the Hub and fetched anew where it differs."""
     place = f"{SCHEME}{repository}"
-    with fetching.staging(folder) as staged, _as_unavailable(place), _bars(show_progress):
+    with fetching._staging(folder) as staged, _as_unavailable(place), _bars(show_progress):
         _download(repository, revision, SUMS, staged)
         try:
             sums = integrity.read_sums(staged)
@@ -136,7 +136,7 @@ def _fetched(
         shutil.rmtree(staged / ".cache", ignore_errors=True)  # the client's notes
         integrity.verify(staged)
         shutil.rmtree(folder, ignore_errors=True)
-        fetching.settle(staged, folder)
+        fetching._settle(staged, folder)
     return folder
 
 
