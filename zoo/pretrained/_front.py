@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 LIBRARY = "vae-zoo"
+TAGS = ("keras", "tensorflow", "vae", "disentanglement")
 TASK = {"type": "feature-extraction", "name": "disentangled representations"}
 
 
@@ -22,7 +23,7 @@ def front_matter(name: str, found: Mapping[str, Any]) -> str:
     fields = {
         "library_name": LIBRARY,
         "license": "apache-2.0",
-        "tags": ["keras", "tensorflow", "vae", "disentanglement", config["model"], base],
+        "tags": list(dict.fromkeys([*TAGS, config["model"], base])),
         "model-index": [
             {
                 "name": name,

@@ -33,7 +33,7 @@ In TensorFlow alone: `tf.saved_model.load("{name}/1").signatures["encode"](image
 
 {training}
 {provenance}
-The rule: of {count} finished runs that differ in their seed alone, the one with the highest `{rule}`.
+The rule: {rule_text}
 
 {candidates}
 
@@ -108,8 +108,7 @@ def card(folder: str | os.PathLike, name: str | None = None) -> str:
             "shape": ", ".join(map(str, how["image_shape"])),
             "training": _facts(training, how),
             "provenance": f"\n{training['provenance']}\n" if training.get("provenance") else "",
-            "count": len(training["candidates"]),
-            "rule": training["rule"],
+            "rule_text": _rule(training),
             "candidates": _table(
                 ["seed", training["rule"]],
                 [(row["seed"], _number(row["value"])) for row in training["candidates"]],
@@ -132,6 +131,15 @@ def card(folder: str | os.PathLike, name: str | None = None) -> str:
             "versions": ", ".join(f"{key} {value}" for key, value in how["versions"].items()),
         }
     )
+
+
+def _rule(training: Mapping[str, Any]) -> str:
+    count, rule = len(training["candidates"]), training["rule"]
+    if count == 1:
+        return (
+            f"this is the only run; there was no other seed whose `{rule}` could have been higher."
+        )
+    return f"of {count} finished runs that differ in their seed alone, the one with the highest `{rule}`."
 
 
 def licence_of(data: datasets.Dataset) -> str:
