@@ -313,6 +313,16 @@ def test_weights_of_another_model_are_refused(preset, tmp_path, where):
         zoo.from_preset(tampered(preset, lambda config: None))
 
 
+def test_a_small_file_that_unpacks_to_much_is_refused(preset, model):
+    count = len(model.discriminator.weights)
+    zeros = np.zeros(10**7, "float16")
+    names = [f"{number:03d}" for number in range(count)]
+    np.savez_compressed(preset / "discriminator.npz", **dict.fromkeys(names, zeros))
+    assert (preset / "discriminator.npz").stat().st_size < 10**6
+    with pytest.raises(presets.Damaged, match="bytes"):
+        zoo.from_preset(tampered(preset, lambda config: None))
+
+
 @pytest.mark.parametrize(
     "file", ["1/variables/variables.index", "1/variables/variables.data-00000-of-00001", "discriminator.npz"]
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tables of results: every number comes from `scores.json`, and a published one stands beside ours even where ours is lower."""
+"""Tables of results: all numbers come from `scores.json`; a published one stands beside ours even where ours is lower."""
 
 import csv
 import io

@@ -7,6 +7,7 @@
 | `model.weights.h5` | all of them, in presets of before |
 """
 
+import math
 import os
 import zipfile
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from zoo import export, files
 from zoo.presets._integrity import Damaged
 
 SAVED_MODEL, DISCRIMINATOR = "1", "discriminator.npz"
+HEAD = 4096  # bytes that an array's file may have beside its numbers
 KEY = "weights/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -46,7 +48,8 @@ def read(model: keras.Model, folder: Path, *, discriminator: bool = True) -> Non
     _assign(export.served(model), _from_saved_model(folder / SAVED_MODEL), folder / SAVED_MODEL)
     weights = export.training_only(model)
     if weights and discriminator:
-        _assign(weights, _from_npz(folder / DISCRIMINATOR), folder / DISCRIMINATOR)
+        most = sum(8 * math.prod(weight.shape) + HEAD for weight in weights)
+        _assign(weights, _from_npz(folder / DISCRIMINATOR, most), folder / DISCRIMINATOR)
 
 
 def _half(value: np.ndarray) -> np.ndarray:
@@ -68,10 +71,17 @@ def _from_saved_model(folder: Path) -> list[np.ndarray]:
     return values
 
 
-def _from_npz(file: Path) -> list[np.ndarray]:
+def _from_npz(file: Path, most: int) -> list[np.ndarray]:
+    """Arrays of at most so many bytes, by which nobody can fill the memory with a small file."""
     try:
+        with zipfile.ZipFile(file) as packed:
+            size = sum(member.file_size for member in packed.infolist())
+        if size > most:
+            raise Damaged(f"{file} holds no weights of this model: {size:,} bytes.")
         with np.load(file, allow_pickle=False) as arrays:
             return [arrays[name] for name in sorted(arrays.files)]
+    except Damaged:
+        raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise Damaged(f"{file} holds no weights: {error}") from None
 
