@@ -1,4 +1,4 @@
-"""Tables of results: all numbers come from `scores.json`; a published one stands beside ours even where ours is lower."""
+"""Tables of results: numbers come from `scores.json`; published ones stand beside ours even where ours are lower."""
 
 import csv
 import io
