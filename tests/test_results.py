@@ -72,7 +72,7 @@ def test_a_published_number_stands_beside_ours_whether_it_is_higher_or_lower():
 
 def test_the_table_says_which_of_how_many_seeds():
     line = results.results_table(FOUND, SIZES).splitlines()[2]
-    assert "| 2 of 3 |" in line.replace("seed ", "")
+    assert "| 2, of 3 |" in line
     assert "| 0.24 |" in line
     assert "| 2.0 |" in line
 

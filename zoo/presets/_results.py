@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def results_table(presets: Mapping[str, Mapping[str, Any]], sizes: Mapping[str, 
             "DCI",
             "MiB",
         ),
-        *("β-VAE score", "reconstruction", "KL", "parameters", "seed", "minutes"),
+        *("β-VAE score", "reconstruction", "KL", "parameters", "seed, of how many", "minutes"),
     ]
     rows = []
     for name, found in presets.items():
@@ -119,11 +119,11 @@ def results_table(presets: Mapping[str, Mapping[str, Any]], sizes: Mapping[str, 
                 bound["reconstruction"],
                 bound["kl"],
                 f"{sum(found['how']['parameters'].values()) / 1e6:.2g} M",
-                f"{config['seed']} of {len(training['candidates'])}",
+                f"{config['seed']}, of {len(training['candidates'])}",
                 f"{training['seconds'] / 60:,.0f}, {training['hardware']}",
             ]
         )
-    return _table(head, rows, words=2)
+    return _table(head, rows, numbers=range(2, len(head)))
 
 
 def published_table(
@@ -163,11 +163,11 @@ def published_table(
                     f"{study['differs']}{variant}" if first else "",
                 ]
             )
-    return _table(head, rows, words=2)
+    return _table(head, rows, numbers=(2, 3))
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
-    marks = ["---"] * words + ["---:"] * (len(head) - words)
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int]) -> str:
+    marks = ["---:" if column in numbers else "---" for column in range(len(head))]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, marks, *rows])
 
 
