@@ -353,11 +353,14 @@ def load(data, monkeypatch):
     return zoo.datasets.load(data)
 
 
+# Of models that are built alike one is scored; scoring the others, 15,000 images each, takes minutes.
+SCORED = {"factor_vae_shapes2d", "ada_gvae_shapes3d", "joint_vae_mnist", "vae_digits"}
+
+
 def each_scored():
-    """The presets; scoring 15,000 images takes long, so that of models that are built alike one is enough."""
     for folder in OWN:
-        alike = folder.name in ("vae_shapes2d", "factor_vae_shapes2d")
-        yield pytest.param(folder, id=folder.name, marks=[pytest.mark.slow] if alike else [])
+        marks = [] if folder.name in SCORED else [pytest.mark.slow]
+        yield pytest.param(folder, id=folder.name, marks=marks)
 
 
 @pytest.mark.parametrize("folder", [*each_scored()])
