@@ -173,6 +173,16 @@ def test_what_its_checksums_do_not_say_is_refused(server, model, file, tmp_path)
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
+def test_what_is_too_large_for_a_preset_is_not_fetched(server, model, monkeypatch, tmp_path):
+    model.save_to_preset(PLACE)
+    monkeypatch.setattr(hub, "MOST_BYTES", 10_000)
+    with pytest.raises(presets.Unavailable, match="no preset has more than 10,000"):
+        zoo.from_preset(PLACE)
+    fetched = {path for method, path in server.asked if method == "GET"}
+    assert fetched == {"someone/tiny/resolve/main/SHA256SUMS"}
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
 def test_what_is_not_there_is_a_clear_error(server, model):
     with pytest.raises(presets.Unavailable, match="no such preset on the Hub"):
         zoo.from_preset("hf://someone/nothing")

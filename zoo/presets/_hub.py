@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from zoo.extras import need
@@ -16,6 +16,7 @@ from zoo.presets._integrity import SUMS, Damaged
 SCHEME = "hf://"
 PLACE = re.compile(r"hf://([\w.\-]+/[\w.\-]+)(?:@([\w.\-/]+))?")
 CARD, README = "card.md", "README.md"
+MOST_BYTES = 2**30
 
 
 class _Silent(fetching.Unavailable):
@@ -131,6 +132,7 @@ def _fetched(
             raise Damaged(f"{place} holds no preset: {error}") from None
         if known == integrity.digest(staged / SUMS):
             return folder
+        _check_size(repository, revision, sums)
         for file in sums:
             _download(repository, revision, file, staged)
         shutil.rmtree(staged / ".cache", ignore_errors=True)  # the client's notes
@@ -146,6 +148,21 @@ def _download(repository: str, revision: str | None, file: str, folder: Path) ->
     huggingface_hub.hf_hub_download(
         repository, file, revision=revision, local_dir=folder, endpoint=_endpoint()
     )
+
+
+def _check_size(repository: str, revision: str | None, names: Iterable[str]) -> None:
+    """Raises `Unavailable` before much is fetched that is no preset."""
+    import huggingface_hub as client
+
+    urls = (
+        client.hf_hub_url(repository, name, revision=revision, endpoint=_endpoint())
+        for name in names
+    )
+    size = sum(client.get_hf_file_metadata(url, endpoint=_endpoint()).size or 0 for url in urls)
+    if size > MOST_BYTES:
+        raise fetching.Unavailable(
+            f"{SCHEME}{repository} holds {size:,} bytes; no preset has more than {MOST_BYTES:,}."
+        )
 
 
 def _whole(folder: Path) -> str | None:
@@ -175,7 +192,7 @@ def _as_unavailable(place: str) -> Iterator[None]:
     line = errors.HfHubHTTPError.__bases__  # the client's base of all that goes wrong on the way
     try:
         yield
-    except FileExistsError:
+    except (FileExistsError, fetching.Unavailable):
         raise
     except errors.LocalEntryNotFoundError as error:
         raise _Silent(f"{place}: the Hub does not answer: {_first_line(error)}") from None
