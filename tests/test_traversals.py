@@ -144,12 +144,17 @@ def test_an_animation_of_another_kind_is_refused_before_any_work(tmp_path, name)
         report.draw_traversals(tmp_path / "no run", tmp_path / name, animate=True)
 
 
+def read(file):
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
 def test_a_compressed_figure_is_smaller_and_looks_the_same(tmp_path, data):
     figure = plots.grid(data.images(np.arange(0, 200, 7)), title="halves")
     report.save_figure(figure, tmp_path / "a.png")
-    before = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
+    before = read(tmp_path / "a.png")
     size = (tmp_path / "a.png").stat().st_size
     pictures.compress(tmp_path / "a.png")
-    after = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
+    after = read(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size < size
     assert np.abs(before - after).mean() < 2

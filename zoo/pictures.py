@@ -24,7 +24,8 @@ def compress(file: str | os.PathLike) -> None:
         >>> file = Path(tempfile.mkdtemp()) / "grey.png"
         >>> Image.new("RGB", (64, 64), "grey").save(file)
         >>> compress(file)
-        >>> Image.open(file).mode
+        >>> with Image.open(file) as image:
+        ...     image.mode
         'P'
     """
     with Image.open(file) as image:
