@@ -30,6 +30,7 @@ WARMED = ("encode", "decode", "reconstruct")
 IMAGE = "tensorflow/serving:2.19.1"
 GRPC_PORT, REST_PORT = 8500, 8501
 LONGEST_REASON = 120
+PATTERN = set("*?[]\\")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,9 +134,10 @@ def _sources(folders: Iterable[str | os.PathLike]) -> dict[str, list[tuple[int, 
                 "which has none. Give the folder of a preset or of a run."
             )
         name = folder.resolve().name
-        if not name or not name.isprintable():
+        if not name or not name.isprintable() or PATTERN & set(name):
             raise ValueError(
-                f"Expected a folder whose name can be a model's, of printable characters. Received: {name!r}."
+                "Expected a folder whose name can be a model's: printable, and without the characters "
+                f"{' '.join(sorted(PATTERN))}, in which TensorFlow sees a pattern. Received: {name!r}."
             )
         if name in found:
             raise ValueError(f'Expected models of different names. Received "{name}" twice.')

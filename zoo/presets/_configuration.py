@@ -126,6 +126,8 @@ def _unfit(name: str, error: Exception) -> ValueError:
 
 def _line(error: Exception) -> str:
     """What an error says, in one line that is not long."""
-    _, _, cause = str(error).rpartition("Exception encountered: ")  # Keras' way to tell of another error
+    _, _, cause = str(error).rpartition(
+        "Exception encountered: "
+    )  # Keras' way to tell of another error
     text = " ".join(cause.split()) or type(error).__name__
     return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 4] + " ..."

@@ -86,6 +86,9 @@ def foreign(config: Any, layer: str = "") -> Iterator[Foreign]:
             yield from foreign(item, layer)
     if not isinstance(config, dict):
         return
+    if _is_dumped(config):
+        yield Foreign(layer, "__lambda__", is_code=True)
+        return
     if "class_name" in config:
         inner = config.get("config")
         if isinstance(inner, dict) and isinstance(inner.get("name"), str):
@@ -96,6 +99,14 @@ def foreign(config: Any, layer: str = "") -> Iterator[Foreign]:
             return
     for item in config.values():
         yield from foreign(item, layer)
+
+
+def _is_dumped(config: dict) -> bool:
+    """Whether this is Keras' dump of a lambda that stands where a name should, as of an activation."""
+    match config:
+        case {"value": [str(), _, _]}:
+            return len(config) == 1
+    return False
 
 
 def _judged(config: dict, layer: str) -> Foreign | None:
