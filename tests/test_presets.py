@@ -592,12 +592,13 @@ def test_a_redirection_to_a_file_is_not_followed(preset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "oddity", [link_in_place_of_a_file, list_that_is_a_link, list_that_is_a_pipe]
+    "oddity",
+    [link_to_a_folder, link_in_place_of_a_folder, list_that_is_a_link, list_that_is_a_pipe],
 )
 def test_links_and_pipes_of_a_folder_of_presets_are_not_fetched(preset, tmp_path, cache, oddity):
     (tmp_path / "outside").mkdir()
     oddity(preset, tmp_path / "outside")
-    with pytest.raises(presets.Unavailable, match="Expected a file"):
+    with pytest.raises(presets.Unavailable, match="Expected files"):
         presets.find(NAME, address=str(preset.parent))
     assert list(cache.iterdir()) == []
 

@@ -88,16 +88,25 @@ def _no_more_weights_than(most: int) -> Iterator[None]:
 
     def checked(create, **arguments):
         nonlocal left
-        value = arguments["initial_value"]
-        with tf.Graph().as_default():
-            shape = value() if callable(value) else value
-            left -= shape.dtype.size * (shape.shape.num_elements() or 0)
+        left -= _bytes_of(arguments["initial_value"])
         if left < 0:
             raise ValueError(f"Expected at most {most:,} bytes of weights. Received: more.")
         return create(**arguments)
 
     with tf.variable_creator_scope(checked):
         yield
+
+
+def _bytes_of(initial) -> int:
+    """How large a variable of this initial value, or of what this function returns, will be."""
+    cells = [cell.cell_contents for cell in getattr(initial, "__closure__", None) or ()]
+    made = next((cell for cell in cells if isinstance(cell, keras.Variable)), None)
+    if (
+        made is None
+    ):  # No function of Keras, which tells its variable's shape: traced, not computed.
+        with tf.Graph().as_default():
+            made = tf.convert_to_tensor(initial() if callable(initial) else initial)
+    return tf.as_dtype(made.dtype).size * (tf.TensorShape(made.shape).num_elements() or 0)
 
 
 def _refuse_foreign(config: dict) -> None:

@@ -196,6 +196,11 @@ def _address(name: str, address: str | None) -> str:
 
 def _download(name: str, address: str, folder: Path, only: str, show_progress: bool) -> None:
     known, base = table().get(name, {}), f"{address}{name}/"
+    if Path(base).is_dir():
+        try:
+            integrity.plain_files(base)
+        except Damaged as error:
+            raise Unavailable(str(error)) from None
     _retrieve(base, SUMS, folder, known.get("sha256"), integrity.MOST_LIST_BYTES)
     try:
         sums = integrity.read_sums(folder)
@@ -247,7 +252,7 @@ def _staging(out: Path):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settle(folder: Path, out: Path, only: str) -> None:
+def _settle(folder: Path, out: Path, only: str = "") -> None:
     """Gives the folder its name, unless another process was first with the same."""
     folder.chmod(0o755)
     try:
