@@ -13,6 +13,7 @@ import pytest
 
 import zoo
 from zoo import models, presets
+from zoo.presets import _fetch as fetching
 from zoo.presets import _hub as hub
 
 SHAPE = (8, 8, 1)
@@ -175,7 +176,7 @@ def test_what_its_checksums_do_not_say_is_refused(server, model, file, tmp_path)
 
 def test_what_is_too_large_for_a_preset_is_not_fetched(server, model, monkeypatch, tmp_path):
     model.save_to_preset(PLACE)
-    monkeypatch.setattr(hub, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(fetching, "MOST_BYTES", 10_000)
     with pytest.raises(presets.Unavailable, match="no preset has more than 10,000"):
         zoo.from_preset(PLACE)
     fetched = {path for method, path in server.asked if method == "GET"}

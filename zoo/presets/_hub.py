@@ -16,7 +16,6 @@ from zoo.presets._integrity import SUMS, Damaged
 SCHEME = "hf://"
 PLACE = re.compile(r"hf://([\w.\-]+/[\w.\-]+)(?:@([\w.\-/]+))?")
 CARD, README = "card.md", "README.md"
-MOST_BYTES = 2**30
 
 
 class _Silent(fetching.Unavailable):
@@ -99,7 +98,7 @@ def upload(folder: str | os.PathLike, place: str, *, overwrite: bool = False) ->
     repository, revision = parse(place)
     need("huggingface_hub", extra="hub")
     folder = Path(folder)
-    integrity.verify(folder)
+    listed = integrity.verify(folder)
     import huggingface_hub
 
     api = huggingface_hub.HfApi(endpoint=_endpoint())
@@ -111,9 +110,7 @@ def upload(folder: str | os.PathLike, place: str, *, overwrite: bool = False) ->
         text = page.read_bytes() if page.exists() else _page(place, folder)
         operations = [huggingface_hub.CommitOperationAdd(README, text)]
         operations += [
-            huggingface_hub.CommitOperationAdd(path.relative_to(folder).as_posix(), path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
+            huggingface_hub.CommitOperationAdd(name, folder / name) for name in [*listed, SUMS]
         ]
         message = f"Preset {folder.name}"
         api.create_commit(repository, operations, commit_message=message, revision=revision)
@@ -159,9 +156,9 @@ def _check_size(repository: str, revision: str | None, names: Iterable[str]) -> 
         for name in names
     )
     size = sum(client.get_hf_file_metadata(url, endpoint=_endpoint()).size or 0 for url in urls)
-    if size > MOST_BYTES:
+    if size > fetching.MOST_BYTES:
         raise fetching.Unavailable(
-            f"{SCHEME}{repository} holds {size:,} bytes; no preset has more than {MOST_BYTES:,}."
+            f"{SCHEME}{repository} holds {size:,} bytes; no preset has more than {fetching.MOST_BYTES:,}."
         )
 
 
