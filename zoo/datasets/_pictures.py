@@ -31,7 +31,11 @@ class Fit:
         crop: int | Sequence[int] | None = None,
         channels: int = 3,
     ):
-        self.size, self.crop, self.channels = _pair("size", size), _pair("crop", crop), channels
+        self.size, self.crop, self.channels = (
+            checked_pair("size", size),
+            checked_pair("crop", crop),
+            channels,
+        )
 
     def __call__(
         self, picture: tf.Tensor, shape: Sequence[int | None] = (None, None, None)
@@ -91,7 +95,16 @@ def central(image: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -
     return image[top : top + height, left : left + width]
 
 
-def _pair(name: str, value: int | Sequence[int] | None) -> tuple[int, int] | None:
+def checked_pair(name: str, value: int | Sequence[int] | None) -> tuple[int, int] | None:
+    """Height and width from one number or two; `None` stays.
+
+    Raises:
+        ValueError: a number is no integer >= 1.
+
+    Example:
+        >>> checked_pair("size", 64), checked_pair("size", (20, 10)), checked_pair("size", None)
+        ((64, 64), (20, 10), None)
+    """
     if value is None:
         return None
     pair = (value, value) if not isinstance(value, (tuple, list)) else tuple(value)
