@@ -509,6 +509,15 @@ def test_pictures_that_claim_a_huge_size(suffix, tmp_path):
     )
 
 
+def test_a_tiff_with_fewer_strips_than_its_height_needs(tmp_path):
+    values = np.zeros((6, 5, 3), "uint16")
+    content = bytearray(deep_colour_tiff(values))
+    height = content.index(struct.pack("<HHIHH", 257, 3, 1, 6, 0)) + 8
+    content[height : height + 2] = struct.pack("<H", 60_000)
+    (tmp_path / "one.tif").write_bytes(content)
+    assert "rows of its 60,000 are missing. Remove or replace it." in refused(tmp_path)
+
+
 def test_pictures_that_claim_a_large_size_and_hold_nothing(tmp_path):
     (tmp_path / "one.png").write_bytes(claims("png", 12_000, 9_000))
     assert f"Cannot decode {tmp_path / 'one.png'}: " in refused(tmp_path, size=8)
