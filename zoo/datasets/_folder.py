@@ -105,7 +105,7 @@ def _sorted_out(folder: Path) -> tuple[list[Path], collections.Counter]:
     Raises:
         ValueError: there is no such folder, no picture in it, or a pipe, a device or a dead link for a picture.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # of a path that cannot be, too
         raise ValueError(f"No folder {folder}. Expected one with pictures.")
     files, others = [], collections.Counter()
     for file in folder.rglob("*"):

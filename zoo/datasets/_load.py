@@ -15,7 +15,7 @@ from zoo.datasets._splits import held_out, split
 from zoo.datasets._tfds import PREFIX, load_tfds
 from zoo.datasets.base import Dataset
 
-PART = re.compile(r"(.+\))\[(\d+)\]", re.DOTALL)
+PART = re.compile(r"(.+\))\[(\d{1,9})\]", re.DOTALL)
 
 
 def load(spec: Any, **arguments: Any) -> Dataset:

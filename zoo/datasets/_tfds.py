@@ -266,10 +266,11 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> Any:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
-        near = difflib.get_close_matches(name, known, n=1)
+        shown = _line(name)
+        near = difflib.get_close_matches(shown, known, n=1)
         hint = f' Did you mean "{near[0]}"?' if near else ""
         raise ValueError(
-            f'TensorFlow Datasets has no "{name}".{hint} Its catalog: '
+            f'TensorFlow Datasets has no "{shown}".{hint} Its catalog: '
             "https://www.tensorflow.org/datasets/catalog"
         ) from None
     except (ValueError, AssertionError, TypeError, RuntimeError) as error:
@@ -292,7 +293,7 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> Any:
     return builder
 
 
-def _line(error: Exception) -> str:
-    """An error's text in one line, cut to 300 characters."""
+def _line(error: Exception | str) -> str:
+    """A text, or an error's, in one line, cut to 300 characters."""
     message = " ".join(str(error).split()) or type(error).__name__
     return message if len(message) <= 300 else message[:297] + "..."
