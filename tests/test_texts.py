@@ -41,6 +41,12 @@ def test_a_path_in_a_call_in_a_call_stays_the_same(path):
     assert parse_call(inner) == ("read", [path], {"grey": True})
 
 
+@pytest.mark.parametrize("text", [r"C:\data\new", r"read('C:\data\new', size=64)", r"..\data"])
+def test_a_path_of_another_system_is_no_folder_here(text):
+    with pytest.raises(ValueError, match=r"No folder (C:|\.\.)\\data"):
+        zoo.datasets.load(text)
+
+
 @pytest.mark.parametrize("prefix", ["r", "R"])
 def test_a_raw_string_is_itself(prefix):
     assert parse_call(rf"read({prefix}'C:\data\\new')")[1] == [r"C:\data\\new"]

@@ -89,7 +89,7 @@ def load_folder(
         images, transparent = _decoded(files, facts, reader)
     notes = _notes(others, facts, sum(transparent), white, background, grey)
     if notes:
-        warnings.warn(f"{path}: {'; '.join(notes)}.", stacklevel=2)
+        warnings.warn(f"{path}, {len(files):,} pictures: {'; '.join(notes)}.", stacklevel=2)
     data = Arrays(images, factors, ["label"] if labels else None, copy=False)
     data.name = path.resolve().name
     if labels:
@@ -240,27 +240,19 @@ def _notes(
     grey: bool | None,
 ) -> list[str]:
     """What is passed over, and what pictures lose, each counted."""
-    count = {
-        name: sum(getattr(fact, name) for fact in facts)
-        for name in ("grey", "deep", "moving", "printed")
+    count = collections.Counter()
+    for fact in facts:
+        count.update(name for name, is_so in dataclasses.asdict(fact).items() if is_so)
+    among_colours = count["grey"] if grey is None and count["grey"] < len(facts) else 0
+    notes = {
+        f"transparent, laid on {background} (another: background=...)": transparent,
+        "with more frames, of which the first is used": count["moving"],
+        f"with more than 8 bits, of which 0 ... {white or 0:g} became 0 ... 255": count["deep"],
+        "in CMYK, which became RGB without a colour profile": count["printed"],
+        "grey, kept among the colours in three channels (all grey: grey=True)": among_colours,
     }
-    whole = f"of {len(facts):,} pictures"
-    notes = [
-        (others.total(), f"passed over: {_listed(others)}"),
-        (transparent, f"transparent, laid on {background} (another: background=...)"),
-        (count["moving"], "more than one frame, of which the first is used"),
-        (count["deep"], f"more than 8 bits, of which 0 ... {white or 0:g} became 0 ... 255"),
-        (count["printed"], "CMYK, which became RGB without a colour profile"),
-        (
-            count["grey"] if grey is None and count["grey"] < len(facts) else 0,
-            "grey, kept among the colours in three channels (all grey: grey=True)",
-        ),
-    ]
-    return [
-        text if text.startswith("passed") else f"{number:,} {whole}: {text}"
-        for number, text in notes
-        if number
-    ]
+    passed = [f"passed over {_listed(others)}"] if others else []
+    return passed + [f"{number:,} {text}" for text, number in notes.items() if number]
 
 
 def _labels(folder: Path, files: list[Path]) -> tuple[np.ndarray, np.ndarray]:

@@ -91,8 +91,8 @@ def _reader(text: str) -> Callable[..., Dataset] | None:
         return _idx.load_idx
     if text in registry.names("datasets"):
         return None
-    is_path = os.path.isdir(text) or (os.sep in text and "(" not in text)
-    return load_folder if is_path else None
+    names_a_path = (os.sep in text or "\\" in text) and "(" not in text
+    return load_folder if names_a_path or os.path.isdir(text) else None
 
 
 def _part(text: str, parts: Any, number: int) -> Dataset:
