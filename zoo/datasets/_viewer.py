@@ -66,19 +66,18 @@ def facts_of(file: Path) -> Facts:
     Raises:
         ValueError: the file is no picture, or is broken.
     """
-    with _Errors(file):
-        with _opened(file) as picture:
-            picture.verify()
-        with _opened(file) as picture:
-            _check_rows(picture)
-            raw = _raw_mode(picture)  # before the pixels are read
-            return Facts(
-                grey=picture.mode in GREY or raw == PAIRS or _has_grey_palette(picture),
-                deep=picture.mode in DEEP or raw in {*SWAPPED, PAIRS},
-                moving=picture.format != "MPO" and getattr(picture, "is_animated", False),
-                printed=picture.mode == "CMYK",
-                clear=picture.has_transparency_data,
-            )
+    with _Errors(file), _opened(file) as picture:
+        _check_rows(picture)
+        raw = _raw_mode(picture)
+        facts = Facts(
+            grey=picture.mode in GREY or raw == PAIRS or _has_grey_palette(file, picture.mode),
+            deep=picture.mode in DEEP or raw in {*SWAPPED, PAIRS},
+            moving=picture.format != "MPO" and getattr(picture, "is_animated", False),
+            printed=picture.mode == "CMYK",
+            clear=picture.has_transparency_data,
+        )
+        picture.verify()  # last: nothing can be read after it, nor it after the pixels
+    return facts
 
 
 def highest(file: Path) -> float:
@@ -226,10 +225,11 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
-def _has_grey_palette(picture: Image.Image) -> bool:
-    if picture.mode not in ("P", "PA"):
+def _has_grey_palette(file: Path, mode: str) -> bool:
+    if mode not in ("P", "PA"):
         return False
-    colours = np.reshape(picture.getpalette("RGB"), (-1, 3))
+    with _opened(file) as picture:
+        colours = np.reshape(picture.getpalette("RGB"), (-1, 3))  # reads the pixels
     return bool((colours == colours[:, :1]).all())
 
 
