@@ -26,7 +26,7 @@ def load(spec: Any, **arguments: Any) -> Dataset:
     - a name, `"shapes2d"`, or a call of it, `"xysquares(spacing=1)"`;
     - `"images.npz"`, `.npy` or `.h5`: a file of arrays, see `Arrays.from_file`;
     - `"train-images-idx3-ubyte.gz"`: an IDX file, with its labels beside it;
-    - `"faces/"`: a folder of pictures, with `size`, `crop`, `grey` and `labels`;
+    - `"faces/"`: a folder of pictures, with `size`, `crop`, `grey`, `labels` and `background`;
     - `"tfds:mnist"`, `"tfds:mnist[test]"`: a set of images of TensorFlow Datasets, with `size`, `crop`, `grey` and
       `data_dir`;
     - `"read('faces/', size=64)"`: any of these with its arguments;
