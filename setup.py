@@ -17,6 +17,7 @@ REQUIRES = [
     "scikit-learn>=1.5,<2",
     "joblib>=1.3",
     "threadpoolctl>=3.1",
+    "pillow>=11.3,<14",
     "matplotlib>=3.9,<4",
     "pillow>=10.1,<14",
     "tensorboard>=2.20,<3",
