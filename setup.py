@@ -19,7 +19,6 @@ REQUIRES = [
     "threadpoolctl>=3.1",
     "pillow>=11.3,<14",
     "matplotlib>=3.9,<4",
-    "pillow>=10.1,<14",
     "tensorboard>=2.20,<3",
     "click>=8.1,<9",
     "tqdm>=4.66,<5",
