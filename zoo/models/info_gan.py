@@ -157,7 +157,7 @@ class InfoGAN(Adversarial):
         if noise is None:
             noise = tf.zeros((tf.shape(latents)[0], self.noise_dim))
         inputs = tf.concat([latents, noise], axis=-1)
-        return self.likelihood(self.decoder(inputs, training=training))
+        return self.likelihood(networks.applied(self.decoder, inputs, training))
 
     def generate(self, n, seed, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """`n` mean images `(n, *image_shape)` of codes and noise from their priors, and the codes `(n, latent_dim)`."""
@@ -200,7 +200,7 @@ class InfoGAN(Adversarial):
     def generator_values(self, n, seed, training: bool = True) -> dict[str, tf.Tensor]:
         """The loss of generator and encoder and its terms by name, each `(n,)`, on new codes."""
         images, latents = self.generate(n, seed, training)
-        generator_loss = self.generator_loss(self.discriminator(images, training=training)[:, 0])
+        generator_loss = self.generator_loss(self._log_odds(images, training))
         information = self.information(images, latents, training)
         weight = value_at(self.information_weight, self.step)
         return {
@@ -235,7 +235,10 @@ class InfoGAN(Adversarial):
 
     def _scores(self, images, fakes, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         both = tf.stop_gradient(tf.concat([images, fakes], axis=0))
-        return tf.split(self.discriminator(both, training=training)[:, 0], 2)
+        return tf.split(self._log_odds(both, training), 2)
+
+    def _log_odds(self, images, training: bool) -> tf.Tensor:
+        return networks.applied(self.discriminator, images, training)[:, 0]
 
     # Training.
 

@@ -15,8 +15,8 @@ import tensorflow_probability as tfp
 
 from zoo import likelihoods, networks
 from zoo.checks import check_integer
-from zoo.models import _inputs, _latents
-from zoo.optimizers import Adam
+from zoo.models import _inputs, _latents, _rates
+from zoo.optimizers import Adam, loss_scaled
 from zoo.schedules import Schedule, check_weight, value_at
 
 tfd = tfp.distributions
@@ -206,7 +206,7 @@ class VAE(keras.Model):
             images: `(batch, *image_shape)`, float in [0, 1] or uint8.
             training: whether layers such as dropout behave as in training.
         """
-        return self.posterior(self.encoder(self._scaled(images), training=training))
+        return self.posterior(networks.applied(self.encoder, self._scaled(images), training))
 
     def decode(self, latents, training: bool = False) -> tfd.Distribution:
         """p(x|z), with batch shape `(batch,)` and event shape `image_shape`.
@@ -215,7 +215,8 @@ class VAE(keras.Model):
             latents: `(batch, latent_dim)`.
             training: whether layers such as dropout behave as in training.
         """
-        return self.likelihood(self.decoder(self.check_latents(latents), training=training))
+        latents = self.check_latents(latents)
+        return self.likelihood(networks.applied(self.decoder, latents, training))
 
     def check_latents(self, latents) -> tf.Tensor:
         """Latents as float32; raises `ValueError` unless they are `(batch, latent_dim)`."""
@@ -338,8 +339,10 @@ class VAE(keras.Model):
                 )
         if jit_compile == "auto":
             jit_compile = bool(tf.config.list_physical_devices("GPU"))
+        optimizer = adam(LEARNING_RATE) if optimizer is None else optimizer
+        wanted = kwargs.get("auto_scale_loss", True)
         super().compile(
-            optimizer=adam(LEARNING_RATE) if optimizer is None else optimizer,
+            optimizer=loss_scaled(optimizer, self.encoder, self.decoder, wanted=wanted),
             jit_compile=jit_compile,
             **kwargs,
         )
@@ -456,12 +459,15 @@ class VAE(keras.Model):
             validation_split: share of an array, taken from its end, that is held out.
             validation_data: images as for `x`.
             validation_batch_size: default `batch_size`.
-            **kwargs: of `keras.Model.fit`, such as `callbacks`, `verbose`, `steps_per_epoch`.
+            **kwargs: of `keras.Model.fit`, such as `callbacks`, `verbose`, `steps_per_epoch`. A callback that changes
+                the learning rate of `optimizer` changes that of all optimizers in proportion.
 
         Raises:
-            ValueError: images of the wrong rank, size, dtype or range, or with NaN, before the first update.
+            ValueError: images of the wrong rank, size, dtype or range, or with NaN, or a pipeline without an end
+                and without `steps_per_epoch` (`validation_steps`), before the first update.
         """
         _refuse_targets(y)
+        _inputs.refuse_endless(x, kwargs.get("steps_per_epoch"), "steps_per_epoch")
         if validation_split and validation_data is None:
             x, validation_data = _split(x, validation_split)
         batches = self._batches(x, batch_size, shuffle, _inputs.READERS[self.trains_on])
@@ -471,6 +477,7 @@ class VAE(keras.Model):
         if validation_data is not None:
             images, targets, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
             _refuse_targets(targets)
+            _inputs.refuse_endless(images, kwargs.get("validation_steps"), "validation_steps")
             validation_data = self._batches(images, validation_batch_size or batch_size)
         with _inputs.faults_as_value_errors():
             return super().fit(
@@ -478,6 +485,7 @@ class VAE(keras.Model):
                 epochs=epochs,
                 validation_data=validation_data,
                 shuffle=False,  # Done, where it was asked for.
+                callbacks=_rates.together(kwargs.pop("callbacks", None), self.optimizers),
                 **kwargs,
             )
 
@@ -501,11 +509,13 @@ class VAE(keras.Model):
         if kwargs.get("_use_cached_eval_dataset"):
             return super().evaluate(x, y, batch_size, **kwargs)
         _refuse_targets(y)
+        _inputs.refuse_endless(x, kwargs.get("steps"), "steps")
         with _inputs.faults_as_value_errors():
             return super().evaluate(self._batches(x, batch_size), **kwargs)
 
     def predict(self, x, batch_size: int | None = None, **kwargs) -> np.ndarray:
         """Reconstructions `(n, *image_shape)` of images; arguments as for `fit` and `keras.Model.predict`."""
+        _inputs.refuse_endless(x, kwargs.get("steps"), "steps")
         with _inputs.faults_as_value_errors():
             return super().predict(self._batches(x, batch_size), **kwargs)
 
