@@ -49,6 +49,7 @@ class InfoWGANGP(InfoGAN):
     """
 
     # With 62 noises the codes are not taken up in a few thousand updates.
+    discriminator_takes: ClassVar[str] = "scores, any real numbers"
     short_run: ClassVar[dict[str, Any]] = {"noise_dim": 5, "discriminator_steps": 2}
 
     def __init__(

@@ -15,7 +15,7 @@ import tensorflow_probability as tfp
 
 from zoo import likelihoods, networks
 from zoo.checks import check_integer
-from zoo.models import _inputs, _latents, _rates
+from zoo.models import _inputs, _latents, _rates, _reach
 from zoo.optimizers import Adam, loss_scaled
 from zoo.schedules import Schedule, check_weight, value_at
 
@@ -62,15 +62,20 @@ class VAE(keras.Model):
         latent_dim: number of latents.
         likelihood: p(x|z): a name such as `"bernoulli"`, or a `zoo.likelihoods.Likelihood`.
         encoder: `keras.Model` from `(batch, *image_shape)` to `(batch, 2 * latent_dim)`, means first, then log
-            variances. Default: `zoo.networks.convolutional_encoder`.
+            variances: any real numbers, so that the last layer has no activation. Default:
+            `zoo.networks.convolutional_encoder`.
         decoder: `keras.Model` from `(batch, latent_dim)` to `(batch, height, width, channels * outputs_per_value)`,
-            where `outputs_per_value` is the likelihood's. Default: `zoo.networks.convolutional_decoder`.
+            where `outputs_per_value` is the likelihood's. It gives what the likelihood's `takes` says, mostly logits,
+            and not the image itself: its last layer has no activation. Default: `zoo.networks.convolutional_decoder`.
         seed: seeds the initial weights, the sampling, and the shuffling of arrays by `fit`.
         free_bits: nats >= 0 that each latent may cost for nothing, or a schedule; see `kl_cost`.
         **kwargs: of `keras.Model`: `name`, `dtype` (`"mixed_bfloat16"` computes the networks in bfloat16).
 
     Raises:
         ValueError: an argument is out of range or a network has the wrong shapes.
+
+    Warns:
+        UserWarning: the last layer of a network bounds its outputs, as a sigmoid does, where they should be free.
 
     Example:
         >>> model = VAE((8, 8, 1), latent_dim=2, seed=0)
@@ -95,6 +100,8 @@ class VAE(keras.Model):
     categories: tuple[int, ...] = ()
     # Whether the loss weighs that divergence by `kl_cost`, so that free bits mean something.
     weighs_kl: ClassVar[bool] = True
+    # What the encoder's outputs are taken for; None where the model takes any.
+    encoder_takes: ClassVar[str | None] = "means, then logarithms of variances"
 
     def __init__(
         self,
@@ -126,6 +133,7 @@ class VAE(keras.Model):
             (self.decoder_inputs,),
             self._decoder_shape(),
         )
+        self._warn_of_narrow(encoder, decoder)
         self.trackers = [keras.metrics.Mean(name) for name in self.tracked()]
         self.built = True
 
@@ -557,7 +565,8 @@ class VAE(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> "VAE":
         """A model from `get_config`, with new weights."""
         config = copy.deepcopy(config)  # Keras empties what it revives.
-        return cls(**{name: _revived(value) for name, value in config.items()})
+        with _reach.known_networks():
+            return cls(**{name: _revived(value) for name, value in config.items()})
 
     def save_own_variables(self, store) -> None:
         """Adds the random state, which Keras does not save, so that training resumes exactly."""
@@ -589,6 +598,15 @@ class VAE(keras.Model):
             f"`free_bits` must be 0 for {type(self).__name__}, whose loss weighs no KL divergence of single "
             f"latents. Received: free_bits={free_bits!r}"
         )
+
+    def _warn_of_narrow(self, encoder, decoder) -> None:
+        """Warns if the last layer of a user's network keeps its outputs from what they are taken for."""
+        if encoder is not None and self.encoder_takes:
+            taker = type(self).__name__, self.encoder_takes
+            _reach.warn_if_narrow("encoder", encoder, self.image_shape, *taker)
+        if decoder is not None:
+            taker = type(self.likelihood).__name__, self.likelihood.takes, self.likelihood.reach
+            _reach.warn_if_narrow("decoder", decoder, (self.decoder_inputs,), *taker)
 
     def _decoder_shape(self) -> tuple[int, int, int]:
         height, width, channels = self.image_shape
