@@ -165,7 +165,7 @@ def test_contact_sheets_leave_holes_where_there_is_no_image():
     [
         ([DIGITS[:2]], ["a", "b"], "`labels` for each row of images: 1. Received: 2"),
         ([[DIGITS[0], COLOUR[0]]], ["a"], "Expected images of one shape. Received"),
-        ([[None]], ["a"], "Expected `images` of shape (n, height, width, 1 or 3)"),
+        ([[None]], ["a"], "Expected `images` of shape (n, height, width, channels)"),
         ([DIGITS[:2] + 1], ["a"], "in [0, 1], or uint8"),
     ],
 )
@@ -437,7 +437,7 @@ SIX = GOOD.reshape(2, 3, 8, 8, 1)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: plots.grid(GOOD[..., 0]), r"`images` of shape \(n, height, width, 1 or 3\)"),
+        (lambda: plots.grid(GOOD[..., 0]), r"`images` of shape \(n, height, width, channels\)"),
         (lambda: plots.grid(GOOD[:0]), r"Received: shape \(0, 8, 8, 1\)"),
         (lambda: plots.grid(np.zeros((2, 8, 8, 2))), r"Received: shape \(2, 8, 8, 2\)"),
         (lambda: plots.grid(GOOD * 2), r"in \[0, 1\], or uint8. Received: values from 0.0 to 2.0"),
