@@ -204,6 +204,32 @@ def test_grid_shows_colour():
     assert len({image.get_extent()[3] for image in figure.axes[0].images}) == 3
 
 
+@pytest.mark.parametrize("channels", [2, 4, 5, 16])
+def test_images_of_other_channels_show_the_first_three_and_say_so(channels):
+    images = np.random.default_rng(0).random((4, 8, 8, channels))
+    for figure in (
+        plots.grid(images, title="mine"),
+        plots.reconstructions(images, images),
+        plots.traversals(images[None], values=[0, 1, 2, 3], labels=["z0"]),
+        plots.contact_sheet([[images[0], None]], labels=["a"]),
+    ):
+        pixels = shown(figure)[0]
+        assert pixels.shape == (8, 8, 3)
+        np.testing.assert_array_equal(pixels[..., :2], images[0, ..., :2])
+        np.testing.assert_array_equal(pixels[..., 2], images[0, ..., 2] if channels > 2 else 0)
+        last = "2 of {} as red, green, blue" if channels > 2 else "1 of {} as red, green"
+        title = figure.get_suptitle()
+        assert title.splitlines()[-1] == "channels 0 to " + last.format(channels)
+    assert plots.grid(images, title="mine").get_suptitle().startswith("mine\n")
+
+
+def test_names_with_dollars_are_drawn_as_they_are():
+    name = "costs $5 or $x^$ {"
+    figure = plots.curves({"step": [1, 2], "kl": [1, 2]}, title=plots.plain(name))
+    rendered(figure)
+    assert figure._suptitle._preprocess_math(figure.get_suptitle()) == (name, False)
+
+
 @pytest.mark.parametrize("images", [DIGITS[:6], COLOUR[:6]], ids=["grey", "colour"])
 def test_pixels_on_paper_are_the_pixels_given(images):
     """Each pixel of an image is one even square: sampled at its corners, it is the input."""

@@ -13,6 +13,7 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo import hardware, report, runs, training
@@ -29,7 +30,8 @@ OPTIONS = {
 
 
 def train(out, steps=30, **changes):
-    return training.train("factor_vae", "digits", steps=steps, out=out, **{**OPTIONS, **changes})
+    options = {"data": "digits", **OPTIONS, **changes}
+    return training.train("factor_vae", steps=steps, out=out, **options)
 
 
 def command(out, steps):
@@ -108,6 +110,53 @@ def test_tensorboard_has_scalars_and_pictures(whole):
     events = EventAccumulator(str(whole.folder / "tensorboard"))
     events.Reload()
     assert {"traversals", "reconstructions", "loss", "kl"} <= set(events.Tags()["tensors"])
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_a_run_on_images_of_other_channels_is_drawn(channels, tmp_path):
+    images = np.random.default_rng(0).random((20, 8, 8, channels)).astype("float32")
+    np.savez(tmp_path / "many $x^$.npz", images=images)
+    run = training.train(
+        "vae",
+        tmp_path / "many $x^$.npz",
+        steps=2,
+        batch_size=8,
+        likelihood="gaussian(activation='linear')",  # means outside of [0, 1] are drawn as well
+        checkpoint_every=1,
+        show_progress=False,
+        out=tmp_path / "run",
+    )
+    names = {path.name for path in run.files}
+    assert {"traversals.png", "reconstructions.png", "curves.png", "card.md"} <= names
+
+
+FAULTS = {
+    "a font": (report, "pixels", RuntimeError("no such font"), 3),
+    "a picture": (report, "pictures", ValueError("no such font"), 1),
+    "a file of a picture": (report, "save_figure", OSError("no such font"), 0),
+    "the log's start": (tf.summary, "create_file_writer", OSError("no such font"), 3),
+    "the log": (
+        *(tf.summary, "scalar", tf.errors.ResourceExhaustedError(None, None, "no such font")),
+        3,
+    ),
+}
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_cannot_be_drawn_ends_no_training(fault, monkeypatch, tmp_path):
+    where, name, error, drawn = FAULTS[fault]
+
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr(where, name, broken)
+    with pytest.warns(UserWarning, match=r"is left out: no such font$"):
+        run = train(tmp_path / "run", steps=2, checkpoint_every=1)
+    assert int(run.model.optimizer.iterations) == 2
+    card = (run.folder / "card.md").read_text()
+    assert card.count("](figures/") == drawn
+    assert (run.folder / "figures" / "curves.png").exists() == ("curves.png" in card)
 
 
 def test_evaluating_a_run_gives_its_scores_again(whole):
@@ -234,6 +283,15 @@ def test_short_runs_have_their_own_gamma(whole, tmp_path):
         ({"settings": {"gamma": "linear(1)"}}, "Schedule 'linear(1)'"),
         ({"checkpoint_every": 0}, "`checkpoint_every` must be"),
         ({"resume": True}, "without config.json"),
+        (
+            {"data": np.zeros((8, 8, 8, 1))},
+            "ndarray of shape (8, 8, 8, 1). Save the images: np.save(",
+        ),
+        (
+            {"data": [np.zeros((8, 8, 8, 1)), np.zeros((8, 1))]},
+            "Received: list. Save them: np.savez(",
+        ),
+        ({"data": zoo.datasets.load("digits")}, 'that it is loaded by, such as "digits"'),
     ],
 )
 def test_bad_arguments_write_nothing(changes, message, tmp_path):
