@@ -465,7 +465,7 @@ SIX = GOOD.reshape(2, 3, 8, 8, 1)
     [
         (lambda: plots.grid(GOOD[..., 0]), r"`images` of shape \(n, height, width, channels\)"),
         (lambda: plots.grid(GOOD[:0]), r"Received: shape \(0, 8, 8, 1\)"),
-        (lambda: plots.grid(np.zeros((2, 8, 8, 2))), r"Received: shape \(2, 8, 8, 2\)"),
+        (lambda: plots.grid(np.zeros((2, 8, 8, 0))), r"Received: shape \(2, 8, 8, 0\)"),
         (lambda: plots.grid(GOOD * 2), r"in \[0, 1\], or uint8. Received: values from 0.0 to 2.0"),
         (lambda: plots.grid(GOOD * np.nan), "Received: values from nan to nan"),
         (lambda: plots.grid(GOOD, columns=0), "`columns` must be >= 1. Received: columns=0"),
