@@ -112,16 +112,19 @@ def test_tensorboard_has_scalars_and_pictures(whole):
     assert {"traversals", "reconstructions", "loss", "kl"} <= set(events.Tags()["tensors"])
 
 
-@pytest.mark.parametrize("channels", [2, 4, 5])
-def test_a_run_on_images_of_other_channels_is_drawn(channels, tmp_path):
-    images = np.random.default_rng(0).random((20, 8, 8, channels)).astype("float32")
+# Means outside of [0, 1] are drawn as well.
+LINEAR = "gaussian(activation='linear')"
+
+
+def test_a_run_on_images_of_five_channels_is_drawn(tmp_path):
+    images = np.random.default_rng(0).random((20, 8, 8, 5)).astype("float32")
     np.savez(tmp_path / "many $x^$.npz", images=images)
     run = training.train(
         "vae",
         tmp_path / "many $x^$.npz",
         steps=2,
         batch_size=8,
-        likelihood="gaussian(activation='linear')",  # means outside of [0, 1] are drawn as well
+        likelihood=LINEAR,
         checkpoint_every=1,
         show_progress=False,
         out=tmp_path / "run",
@@ -130,29 +133,50 @@ def test_a_run_on_images_of_other_channels_is_drawn(channels, tmp_path):
     assert {"traversals.png", "reconstructions.png", "curves.png", "card.md"} <= names
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_models_of_other_channels_are_drawn(channels):
+    model = zoo.models.VAE((8, 8, channels), 2, likelihood=LINEAR, seed=0)
+    images = np.random.default_rng(0).random((20, 8, 8, channels)).astype("float32")
+    for figure in report.pictures(model, images, "mine $x^$").values():
+        assert report.pixels(figure).shape[-1] == 3
+
+
+DISK = tf.errors.ResourceExhaustedError(None, None, "disk full")
 FAULTS = {
-    "a font": (report, "pixels", RuntimeError("no such font"), 3),
-    "a picture": (report, "pictures", ValueError("no such font"), 1),
-    "a file of a picture": (report, "save_figure", OSError("no such font"), 0),
-    "the log's start": (tf.summary, "create_file_writer", OSError("no such font"), 3),
-    "the log": (
-        *(tf.summary, "scalar", tf.errors.ResourceExhaustedError(None, None, "no such font")),
+    "a font, and the log": (
+        [(report, "pixels", RuntimeError("no font")), (tf.summary, "scalar", DISK)],
+        ["What TensorBoard shows at step 1 is left out: no font", "log is left out: disk full"],
         3,
+    ),
+    "a file of a picture, and the log's start": (
+        [(report, "save_figure", OSError("denied")), (tf.summary, "create_file_writer", DISK)],
+        ["The figure of curves is left out: denied", "log is left out: disk full"],
+        0,
+    ),
+    "pictures": (
+        [(report, "pictures", ValueError("broken"))],
+        ["What TensorBoard shows at step 1 is left out: broken", "The figures of traversals and"],
+        1,
     ),
 }
 
 
-@pytest.mark.filterwarnings("default::UserWarning")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_cannot_be_drawn_ends_no_training(fault, monkeypatch, tmp_path):
-    where, name, error, drawn = FAULTS[fault]
+    faults, sentences, drawn = FAULTS[fault]
 
-    def broken(*_, **__):
-        raise error
+    def failing(error):
+        def fails(*_, **__):
+            raise error
 
-    monkeypatch.setattr(where, name, broken)
-    with pytest.warns(UserWarning, match=r"is left out: no such font$"):
+        return fails
+
+    for where, name, error in faults:
+        monkeypatch.setattr(where, name, failing(error))
+    with pytest.warns(UserWarning, match="is left out") as caught:
         run = train(tmp_path / "run", steps=2, checkpoint_every=1)
+    told = "\n".join(str(warning.message) for warning in caught)
+    assert all(sentence in told for sentence in sentences)
     assert int(run.model.optimizer.iterations) == 2
     card = (run.folder / "card.md").read_text()
     assert card.count("](figures/") == drawn
