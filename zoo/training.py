@@ -1,6 +1,5 @@
 """Training: from the names of a model and a dataset to a folder with everything that came of it."""
 
-import ast
 import contextlib
 import dataclasses
 import math
@@ -192,12 +191,12 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise ValueError(f"Expected a setting as name=value. Received: {text!r}")
+        raise ValueError(f"Expected a setting as name=value. Received: {registry.shortened(text)}")
     if value.lower() in ("true", "false", "none"):
         value = value.capitalize()
     try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+        return name, registry.parse_literal(value)
+    except ValueError:
         return name, value
 
 
