@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 import zoo
-from zoo import evaluation, pictures, plots, report
+from zoo import evaluation, image_files, plots, report
 from zoo.evaluation import Table
 
 SHAPE = (8, 8, 1)
@@ -121,12 +121,12 @@ def test_the_note_stands_below_the_images_and_is_not_clipped():
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_an_animation_goes_there_and_back(tmp_path, suffix, channels):
     images = np.zeros((2, 4, 16, 16, channels), "float32")
     images[0] += np.linspace(0, 1, 4)[:, None, None, None]
     file = tmp_path / f"moving{suffix}"
-    pictures.animate(images, [4, 2], ["z0  size 90 %", "z1"], file)
+    image_files.animate(images, [4, 2], ["z0  size 90 %", "z1"], file)
     with Image.open(file) as animation:
         assert animation.n_frames == 6
         assert animation.info["loop"] == 0
@@ -154,7 +154,7 @@ def test_a_compressed_figure_is_smaller_and_looks_the_same(tmp_path, data):
     report.save_figure(figure, tmp_path / "a.png")
     before = read(tmp_path / "a.png")
     size = (tmp_path / "a.png").stat().st_size
-    pictures.compress(tmp_path / "a.png")
+    image_files.compress(tmp_path / "a.png")
     after = read(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size < size
     assert np.abs(before - after).mean() < 2

@@ -517,8 +517,7 @@ def traverse(
     values, settings = _columns(model, table.codes, span, widest)
     code = model.encode(data.images([index])).mode().numpy()[0]
     rows = [
-        model.decode(model.moved(code, latent, settings[latent])).mean().numpy()
-        for latent in latents
+        _image_of(model.decode(model.moved(code, latent, settings[latent]))) for latent in latents
     ]
     images = np.ones((len(rows), widest, *data.image_shape), np.float32)
     for row, made in zip(images, rows, strict=True):
@@ -575,7 +574,12 @@ def reconstruct(
     indices = draw(len(data), count, seed)
     images = data.images(indices)
     scale = 255 if images.dtype == np.uint8 else 1
-    return images / np.float32(scale), model(images).numpy(), indices
+    return images / np.float32(scale), np.clip(model(images).numpy(), 0, 1), indices
+
+
+def _image_of(distribution) -> np.ndarray:
+    """The mean image, in [0, 1]: that of a likelihood with linear locations may leave it."""
+    return np.clip(distribution.mean().numpy(), 0, 1)
 
 
 def matching(model, data):

@@ -1,9 +1,11 @@
 """What is written about a trained model: scores, pictures and a card to read."""
 
+import contextlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import zoo
-from zoo import datasets, evaluation, export, files, hardware, pictures, plots, presets, runs
+from zoo import datasets, evaluation, export, files, hardware, image_files, plots, presets, runs
 from zoo.checks import check_integer
 
 MEASURED = 64  # images that an exported file is compared on
@@ -109,12 +111,12 @@ def draw_traversals(
     """
     out = Path(out or f"traversals.{'gif' if animate else 'png'}")
     if animate:
-        pictures.check_animation(out)
+        image_files.check_animation(out)
     model, data = runs.load(path), _data_of(path, data)
     traversal = evaluation.traverse(model, data, **options)
     if animate:
         drawn, labels = live_rows(traversal, model)
-        pictures.animate(traversal.images[drawn], traversal.filled[drawn], labels, out)
+        image_files.animate(traversal.images[drawn], traversal.filled[drawn], labels, out)
     else:
         save_figure(traversal_figure(traversal, model, data), out)
     return out
@@ -150,8 +152,8 @@ def draw_dataset(
     sweeps = [_sweep(data, int(some[0]), factor, columns) for factor in range(len(sizes))]
     figure = plots.contact_sheet(
         [images[:columns], images[columns:], *sweeps],
-        labels=["random", "", *(f"{name}  {size}" for name, size in sizes)],
-        title=data.name,
+        labels=["random", "", *(plots.plain(f"{name}  {size}") for name, size in sizes)],
+        title=plots.plain(data.name),
     )
     save_figure(figure, out)
     return Path(out)
@@ -230,12 +232,12 @@ def write_scores(file: str | os.PathLike, scores: Mapping[str, float], **how) ->
     files.write_json(file, {"scores": dict(scores), "how": {**how, **made}})
 
 
-def figures_of(
+def pictures(
     model: keras.Model, data, data_name: str, table: evaluation.Table | None = None
 ) -> dict[str, Figure]:
     """Figures of a model on a dataset, `traversals` and `reconstructions`; `table` as for `zoo.traverse`."""
     inputs, outputs, _ = evaluation.reconstruct(model, data)
-    title = f"{type(model).__name__} on {data_name}: reconstructions"
+    title = f"{type(model).__name__} on {plots.plain(data_name)}: reconstructions"
     return {
         "traversals": traversal_figure(
             evaluation.traverse(model, data, table=table), model, data_name
@@ -265,8 +267,8 @@ def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_n
         traversal.images[drawn],
         values=[f"{value:.0f} %" for value in traversal.values] if is_percent else traversal.values,
         filled=traversal.filled[drawn],
-        labels=labels,
-        title=f"{type(model).__name__} on {data_name}:\n{moves} at image {traversal.index}",
+        labels=[plots.plain(label) for label in labels],
+        title=f"{type(model).__name__} on {plots.plain(data_name)}:\n{moves} at image {traversal.index}",
         note=f"not used: {', '.join(idle)}" if idle else None,
     )
 
@@ -299,6 +301,23 @@ def _row_label(traversal: evaluation.Traversal, model, row: int, costs: bool) ->
         cost = f"\n{cost}" if known else f"  {cost}"
     kind = "" if latent < model.continuous_dim or not costs else "\ncategories"
     return f"z{latent}{known}{cost}{kind}"
+
+
+@contextlib.contextmanager
+def not_vital(what: str) -> Iterator[None]:
+    """Makes a warning of whatever goes wrong with `what`, such as a picture: no training should end of it.
+
+    Example:
+        >>> import pytest
+        >>> with pytest.warns(UserWarning, match="The picture is left out: no font"):
+        ...     with not_vital("The picture"):
+        ...         raise RuntimeError("no font")
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        warnings.warn(f"{what} is left out: {reason}", UserWarning, stacklevel=3)
 
 
 def save_figure(figure: Figure, file: str | os.PathLike) -> None:
@@ -367,9 +386,7 @@ Training took {seconds:.0f} s on {hardware}.
 {symptoms}
 Reconstruction, KL, ELBO and losses are nats per image.
 
-![traversals](figures/traversals.png)
-![reconstructions](figures/reconstructions.png)
-![curves](figures/curves.png)
+{figures}
 
 Made with {versions}.
 """
@@ -382,6 +399,7 @@ def card(
     symptoms: Sequence[str] = (),
     *,
     samples: int = evaluation.SAMPLES,
+    figures: Iterable[str] = ("traversals", "reconstructions", "curves"),
 ) -> str:
     """The card of a run, in Markdown.
 
@@ -391,6 +409,7 @@ def card(
         last: the last row of the history.
         symptoms: what the training ails from, in sentences.
         samples: how many images the scores are of.
+        figures: names of those that were drawn.
     """
     settings = "".join(f", {name} = {value}" for name, value in config["settings"].items())
     terms = {name: value for name, value in last.items() if name not in ("step", "seconds")}
@@ -403,6 +422,7 @@ def card(
             "samples": f"{samples:,}",
             "scores": _table(scores),
             "terms": _table(terms),
+            "figures": "\n".join(f"![{name}](figures/{name}.png)" for name in figures),
             "symptoms": "".join(f"\n**{symptom}**\n" for symptom in symptoms),
             "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         }

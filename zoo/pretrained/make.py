@@ -12,8 +12,8 @@ from zoo import (
     evaluation,
     export,
     files,
+    image_files,
     information,
-    pictures,
     plots,
     presets,
     registry,
@@ -221,7 +221,7 @@ def _litert(model, data, folder: Path, precisions: Sequence[str]) -> dict[str, d
 
 
 def _figures(model, data, best: Candidate, table: evaluation.Table) -> dict[str, Any]:
-    figures = report.figures_of(model, data, best.config.data, table)
+    figures = report.pictures(model, data, best.config.data, table)
     figures["curves"] = training.curves(runs.read_history(best.folder), best.config)
     return figures
 
@@ -229,7 +229,7 @@ def _figures(model, data, best: Candidate, table: evaluation.Table) -> dict[str,
 def save_compressed(figure, file: Path) -> None:
     """Writes a figure as a small PNG."""
     report.save_figure(figure, file)
-    pictures.compress(file)
+    image_files.compress(file)
 
 
 def draw_factors(folder: Path, table: evaluation.Table, data: datasets.Dataset, model: str) -> None:
@@ -238,9 +238,9 @@ def draw_factors(folder: Path, table: evaluation.Table, data: datasets.Dataset, 
         return
     figure = plots.heat_map(
         information.mutual_information_matrix(table.codes, table.factors),
-        rows=data.factor_names,
+        rows=[plots.plain(name) for name in data.factor_names],
         columns=[f"z{number}" for number in range(table.codes.shape[1])],
         label="mutual information, nats",
-        title=f"{model} on {data.name}",
+        title=f"{model} on {plots.plain(data.name)}",
     )
     save_compressed(figure, folder / "figures" / "factors.png")

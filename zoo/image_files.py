@@ -51,7 +51,8 @@ def animate(
     """Writes an animation in which all rows of a traversal move at once, there and back, without end.
 
     Args:
-        images: `(rows, columns, height, width, channels)` in [0, 1] or uint8; 1 or 3 channels.
+        images: `(rows, columns, height, width, channels)` in [0, 1] or uint8; one channel is grey, of more the first
+            three are red, green and blue.
         filled: how many images each row has, `(rows,)`; a shorter row takes more time for each.
         labels: a text for each row, which stands above its picture.
         file: `.gif` or `.webp`.
@@ -93,6 +94,12 @@ def _in_few_colours(image: Image.Image) -> Image.Image:
     return image.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
 
+def _in_three_channels(cell: np.ndarray) -> np.ndarray:
+    if cell.shape[-1] == 1:
+        return np.repeat(cell, 3, axis=-1)
+    return np.pad(cell[..., :3], [(0, 0), (0, 0), (0, max(0, 3 - cell.shape[-1]))])
+
+
 def _frame(cells: Sequence[np.ndarray], labels: Sequence[str]) -> Image.Image:
     """Pictures in rows of about twice as many as there are rows, a label above each."""
     font = ImageFont.load_default(_FONT)
@@ -108,6 +115,6 @@ def _frame(cells: Sequence[np.ndarray], labels: Sequence[str]) -> Image.Image:
     for place, (cell, label) in enumerate(zip(cells, labels, strict=True)):
         left, top = _GAP + place % across * step[0], _GAP + place // across * step[1]
         draw.text((left, top), label, fill="black", font=font)
-        picture = Image.fromarray(cell[..., 0] if cell.shape[-1] == 1 else cell).convert("RGB")
+        picture = Image.fromarray(_in_three_channels(cell))
         page.paste(picture.resize(shown, Image.Resampling.NEAREST), (left, top + _LINE))
     return page
