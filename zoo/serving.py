@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from zoo import files
+from zoo import files, layouts
 from zoo.extras import need
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
@@ -55,6 +55,7 @@ def configure(folders: Iterable[str | os.PathLike], out: str | os.PathLike) -> l
 
     Raises:
         ValueError: a folder holds no SavedModel, or two have one name.
+        FileExistsError: a file of these names in `out` is not the zoo's.
         ImportError: the protocol is not installed: `pip install "vae-zoo[serving]"`.
 
     Example:
@@ -65,8 +66,13 @@ def configure(folders: Iterable[str | os.PathLike], out: str | os.PathLike) -> l
         [('small_vae', 1)]
     """
     need("tensorflow_serving", extra="serving")
-    out = Path(out)
+    out = files.path_of(out)
     sources = _sources(folders)
+    changed = layouts.SERVING.changed(out)
+    if changed:
+        raise FileExistsError(
+            f"{out / changed[0]} is not the zoo's, and is not replaced. Choose another --out, or move it away."
+        )
     served = [
         _place(name, version, source, out / "models" / name)
         for name, versions in sources.items()
@@ -108,7 +114,7 @@ def models_config(names: Iterable[str]) -> str:
 def _sources(folders: Iterable[str | os.PathLike]) -> dict[str, list[tuple[int, Path]]]:
     """Name to its numbered SavedModels."""
     found = {}
-    for folder in map(Path, folders):
+    for folder in map(files.path_of, folders):
         versions = _versions(folder) or _versions(folder / "saved_model")
         if not versions:
             raise ValueError(

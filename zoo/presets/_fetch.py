@@ -9,7 +9,7 @@ from pathlib import Path
 
 import zoo
 from zoo import registry
-from zoo.files import PARTIAL
+from zoo.files import PARTIAL, path_of
 from zoo.presets import _integrity as integrity
 from zoo.presets._integrity import SUMS, Damaged
 from zoo.presets._table import table
@@ -49,8 +49,9 @@ def find(
         ValueError: nothing has this name.
     """
     if os.sep in os.fspath(name) or Path(name).is_dir():
-        integrity.verify(name)
-        return Path(name)
+        folder = path_of(name)
+        integrity.verify(folder)
+        return folder
     name = os.fspath(name)
     for root in own_folders():
         if (root / name / SUMS).exists():
@@ -60,8 +61,9 @@ def find(
 
 
 def is_preset(name: str | os.PathLike) -> bool:
-    """Whether this is the folder of a preset, or the name of a known one."""
-    return (Path(name) / SUMS).exists() or os.fspath(name) in table()
+    """Whether this is the folder of a preset, or the name of a known one that is not that of something else here."""
+    path = path_of(name)
+    return (path / SUMS).exists() or (os.fspath(name) in table() and not path.exists())
 
 
 def fetch(
@@ -85,7 +87,7 @@ def fetch(
         Unavailable: the address does not answer, has no such preset, or offers something else.
         FileExistsError: `out` exists.
     """
-    out = Path(out)
+    out = path_of(out)
     if out.exists():
         raise FileExistsError(f"{out} exists. Choose another path, or remove it.")
     address = _address(name, address)

@@ -5,6 +5,8 @@ import os
 import re
 from pathlib import Path
 
+from zoo.files import path_of
+
 SUMS = "SHA256SUMS"
 LINE = re.compile(r"([0-9a-f]{64})  ([\w.\-]+(?:/[\w.\-]+)*)")
 
@@ -15,7 +17,7 @@ class Damaged(ValueError):
 
 def write_sums(folder: str | os.PathLike) -> None:
     """Writes `SHA256SUMS` of all files of a folder, in the form that `sha256sum --check` reads."""
-    folder = Path(folder)
+    folder = path_of(folder)
     names = sorted(path.relative_to(folder).as_posix() for path in _files(folder))
     lines = [f"{digest(folder / name)}  {name}\n" for name in names if name != SUMS]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
@@ -55,7 +57,7 @@ def verify(folder: str | os.PathLike) -> dict[str, str]:
     Raises:
         Damaged: a file is missing, changed, not in the list, or there is no list.
     """
-    folder = Path(folder)
+    folder = path_of(folder)
     sums = read_sums(folder)
     for name, expected in sums.items():
         path = folder / name

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from zoo import files
+from zoo import files, layouts
 from zoo.presets import _integrity as integrity
 from zoo.presets._fetch import find, own_folders
 from zoo.presets._table import FILE
@@ -32,13 +32,13 @@ def publish(
         ValueError: there is none.
         FileExistsError: `out` exists and `overwrite` is false.
     """
-    folders = [Path(preset) for preset in presets] if presets else _own()
+    folders = [files.path_of(preset) for preset in presets] if presets else _own()
     if not folders:
         raise ValueError(
             "Expected at least one preset. Received: none, and saved_models/ is empty."
         )
     rows = {folder.name: facts(folder) for folder in folders}  # verifies them
-    with files.whole_folder(out, overwrite=overwrite) as partial:
+    with files.whole_folder(out, overwrite=overwrite, layout=layouts.PUBLISHED) as partial:
         for folder in folders:
             shutil.copytree(folder, partial / folder.name)
         files.write_json(partial / INDEX, rows)

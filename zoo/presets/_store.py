@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from zoo import export, files, models
+from zoo import export, files, layouts, models
 from zoo.presets import _integrity as integrity
 from zoo.presets._fetch import find
 from zoo.presets._integrity import Damaged
@@ -32,10 +32,10 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
     Args:
         model: any model of the zoo.
         folder: the new folder.
-        overwrite: whether an existing folder is replaced.
+        overwrite: whether an existing preset is replaced.
 
     Raises:
-        FileExistsError: the folder exists and `overwrite` is false.
+        FileExistsError: the folder exists and `overwrite` is false, or it is no preset.
 
     Example:
         >>> import tempfile, zoo
@@ -44,7 +44,7 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
         >>> from_preset(folder).latent_dim
         3
     """
-    with files.whole_folder(folder, overwrite=overwrite) as partial:
+    with files.whole_folder(folder, overwrite=overwrite, layout=layouts.PRESET) as partial:
         write(model, partial)
         integrity.write_sums(partial)
 

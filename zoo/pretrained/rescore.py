@@ -1,11 +1,12 @@
 """A preset's scores, taken anew."""
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo import datasets, evaluation, files, presets, report, runs
+from zoo import datasets, evaluation, files, layouts, presets, report, runs
 from zoo.checks import check_integer
 from zoo.pretrained.card import card
 from zoo.pretrained.make import draw_factors, measured
@@ -40,15 +41,16 @@ def rescore(
     Raises:
         ValueError: the folder holds no preset, a file of it is damaged, or a metric is unknown. Nothing is written.
     """
-    folder = Path(folder)
-    presets.verify(folder)
+    folder = files.path_of(folder)
+    listed = dataclasses.replace(layouts.PRESET, others=tuple(presets.verify(folder)))
+    files.check_new(folder, overwrite=True, layout=listed)
     model, facts = presets.from_preset(folder), files.read_json(folder / "scores.json")["how"]
     config = runs.Config(**facts["training"]["config"])
     data = datasets.load(config.data)
     how = {"samples": samples, "seed": check_integer("seed", seed, least=0), "jobs": jobs}
     found, scored = measured(model, config, data, metrics, how, show_progress)
     kept = {name: facts[name] for name in KEPT}
-    with files.whole_folder(folder, overwrite=True) as partial:
+    with files.whole_folder(folder, overwrite=True, layout=listed) as partial:
         shutil.copytree(folder, partial, dirs_exist_ok=True)
         report.write_scores(partial / "scores.json", found.scores, **scored, **kept)
         draw_factors(partial, found.table, data, type(model).__name__)
