@@ -235,8 +235,12 @@ def remove_partials(folder: str | os.PathLike) -> None:
         shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
 
 
-def disk_error(text: str) -> OSError | None:
+def disk_error(text: str, path: str | os.PathLike | None = None) -> OSError | None:
     """The error of a disk that a message tells of, for libraries that raise others than `OSError`.
+
+    Args:
+        text: the message.
+        path: what was to be written.
 
     Example:
         >>> disk_error("RESOURCE_EXHAUSTED: model/variables; No space left on device").strerror
@@ -245,15 +249,14 @@ def disk_error(text: str) -> OSError | None:
     """
     for code in DISK:
         if os.strerror(code).lower() in text.lower():
-            return OSError(code, os.strerror(code))
+            return OSError(code, os.strerror(code), path)
     return None
 
 
 def reason_of(error: OSError) -> str:
     """Why something was not written, without the names of files that are no user's."""
-    while isinstance(error.__cause__, OSError):
-        error = error.__cause__
-    return error.strerror or str(error).partition("\n")[0]
+    known = disk_error(str(error)) or error
+    return known.strerror or str(error).partition("\n")[0]
 
 
 @contextlib.contextmanager
@@ -283,13 +286,12 @@ def _streamed(path: str | os.PathLike, target: Path) -> Iterator[Path]:
     except OSError as error:
         reason = "nobody reads it" if error.errno == errno.ENXIO else reason_of(error)
         raise OSError(f"Cannot write to {path}, a pipe or device: {reason}.") from error
-    with open(stream, "wb") as out, tempfile.TemporaryDirectory() as folder:
+    with _disk_errors(path), open(stream, "wb") as out, tempfile.TemporaryDirectory() as folder:
         os.set_blocking(stream, True)
         partial = Path(folder) / target.name
         yield partial
-        with _disk_errors(path), partial.open("rb") as content:
+        with partial.open("rb") as content:
             shutil.copyfileobj(content, out)
-            out.flush()
 
 
 def _flush(path: Path) -> None:

@@ -49,17 +49,23 @@ def alone_in(folder: Path) -> Iterator[None]:
         zoo.locks.InUse: ... is in use by process ... Wait until it has ended, or choose another --out.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    file = _taken(folder)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(_remove_empty, made)
+        stack.enter_context(_taken(folder))
+        # While it is held: whoever opened it meanwhile finds that it is no longer the folder's.
+        stack.callback(_forget, folder / LOCK)
         yield
-    finally:
-        with contextlib.suppress(OSError):
-            # While it is held: whoever opened it meanwhile finds that it is no longer the folder's.
-            (folder / LOCK).unlink()
-        file.close()
-        with contextlib.suppress(OSError):
-            for path in made:
-                path.rmdir()
+
+
+def _forget(lock: Path) -> None:
+    with contextlib.suppress(OSError):
+        lock.unlink()
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _taken(folder: Path) -> BinaryIO:
@@ -102,9 +108,10 @@ def _hold(file: BinaryIO) -> bool:
 
 
 def _sign(file: BinaryIO) -> None:
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {platform.node()}, since {time.ctime()}".encode())
-    file.flush()
+    text = f"process {os.getpid()} on {platform.node()}, since {time.ctime()}"
+    with contextlib.suppress(OSError):  # on a full disk it holds unsigned
+        file.truncate(0)
+        os.write(file.fileno(), text.encode())
 
 
 def _words(folder: Path, file: BinaryIO) -> str:

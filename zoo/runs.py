@@ -34,6 +34,7 @@ from zoo.checks import is_number
 from zoo.locks import LOCK, alone_in
 
 KEPT_CHECKPOINTS = 2
+NO_RUN = "Expected the folder of a run. Received: {}, without config.json."
 RESTORE = "Restore it from a copy, or choose another --out."
 LONGEST_REASON = 120
 
@@ -92,9 +93,7 @@ def load_config(folder: str | os.PathLike) -> Config:
     try:
         return _checked(Config(**files.read_json(file)))
     except FileNotFoundError:
-        raise ValueError(
-            f"Expected the folder of a run. Received: {folder}, without config.json."
-        ) from None
+        raise ValueError(NO_RUN.format(folder)) from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"{file} is damaged or of another version: {error}") from None
 
@@ -137,6 +136,12 @@ def check_free(folder: Path) -> None:
         raise ValueError(
             f"Expected `out` to be a new or empty folder. Received: {folder}, which holds other files."
         )
+
+
+def check_there(folder: Path) -> None:
+    """Raises `ValueError` if there is no folder that a run could be resumed in."""
+    if not folder.exists():
+        raise ValueError(NO_RUN.format(folder))
 
 
 def _is_blank(folder: Path) -> bool:

@@ -141,6 +141,8 @@ def train(
     _check_memory(config, images)
     config = dataclasses.replace(config, images=fingerprint(images))
     folder = files.path_of(out or runs.default_folder(config))
+    if resume:
+        runs.check_there(folder)
     with runs.writing_to(folder), _memory_errors(config):
         if not resume:
             runs.check_free(folder)

@@ -63,4 +63,4 @@ def write(functions: Mapping[str, Callable], folder: str, default: str | None = 
     try:
         tf.saved_model.save(module, folder, signatures=traced)
     except tf.errors.OpError as error:
-        raise files.disk_error(error.message) or error from None
+        raise files.disk_error(error.message, folder) or error from None
