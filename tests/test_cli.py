@@ -55,8 +55,8 @@ def test_the_start_loads_nothing_heavy(code):
 
 
 def test_help_lists_commands_in_the_order_of_the_work_with_whole_sentences():
-    text = zoo("--help").output
-    listed = [line.split()[0] for line in text.partition("Commands:")[2].splitlines()
+    text = zoo("--help").output.partition("Commands:")[2]
+    listed = [line.split()[0] for line in text.splitlines()
               if line.startswith("  ") and line[2] != " "]  # fmt: skip
     assert listed == ["list", "show", "train", "evaluate", "traverse", "export", "make-preset",
                       "rescore", "presets", "download", "serve-config"]  # fmt: skip
@@ -335,10 +335,12 @@ def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused(name, run, tm
 
 def test_a_model_that_was_packed_anew_is_read(run, tmp_path):
     file = tmp_path / "packed.keras"
-    with zipfile.ZipFile(run[0] / "model.keras") as good:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-            for member in good.namelist():
-                packed.writestr(member, good.read(member))
+    with (
+        zipfile.ZipFile(run[0] / "model.keras") as good,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for member in good.namelist():
+            packed.writestr(member, good.read(member))
     assert runs.load(file).latent_dim == 2
 
 

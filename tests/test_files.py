@@ -174,6 +174,27 @@ def test_what_somebody_else_wrote_is_not_replaced(content, named, tmp_path):
     assert names(tmp_path) == before
 
 
+PRESETS = sorted((Path(__file__).parent.parent / "saved_models").glob("*/SHA256SUMS"))
+
+
+@pytest.mark.parametrize("sums", PRESETS, ids=lambda sums: sums.parent.name)
+def test_presets_are_recognised_and_no_other_export_replaces_them(sums):
+    folder = sums.parent
+    files.check_new(folder, overwrite=True, layout=layouts.PRESET)
+    for layout in (layouts.SAVED_MODEL, layouts.ONNX, layouts.LITERT, layouts.PUBLISHED):
+        with pytest.raises(FileExistsError, match="is not replaced"):
+            files.check_new(folder, overwrite=True, layout=layout)
+
+
+def test_published_presets_are_recognised_and_a_stranger_among_them_is_not_replaced(tmp_path):
+    lay_out(tmp_path, {"index.json": b'{"mine": {"sha256": "00"}}', "mine/SHA256SUMS": b"..."})
+    lay_out(tmp_path / "mine" / "1", SAVED_MODEL)
+    files.check_new(tmp_path, overwrite=True, layout=layouts.PUBLISHED)
+    lay_out(tmp_path, {"index.html": b"a website"})
+    with pytest.raises(FileExistsError, match=r"Received: a folder with index\.html"):
+        files.check_new(tmp_path, overwrite=True, layout=layouts.PUBLISHED)
+
+
 @pytest.mark.parametrize("path", [".", "..", "../1"])
 def test_the_folder_that_the_command_runs_in_is_not_replaced(path, tmp_path, monkeypatch):
     monkeypatch.chdir(lay_out(tmp_path / "1", SAVED_MODEL))
