@@ -436,6 +436,10 @@ def test_short_runs_have_their_own_gamma(whole, tmp_path):
         ({"settings": {"gamma": "linear(1)"}}, "Schedule 'linear(1)'"),
         ({"checkpoint_every": 0}, "`checkpoint_every` must be"),
         ({"resume": True}, "without config.json"),
+        ({"likelihood": np.zeros(3)}, "`likelihood` must be text, which the run keeps"),
+        ({"settings": {"gamma": np.zeros(3)}}, "Setting `gamma` must be a plain value"),
+        ({"settings": {"gamma": object()}}, "Received: object."),
+        ({"learning_rate": "fast"}, "`learning_rate` must be a number"),
     ],
 )
 def test_bad_arguments_write_nothing(changes, message, tmp_path):
@@ -443,6 +447,21 @@ def test_bad_arguments_write_nothing(changes, message, tmp_path):
         train(tmp_path / "run", **changes)
     assert message in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("data", [np.zeros((4, 8, 8, 1)), [1, 2], datasets.load("digits"), None])
+def test_images_in_memory_are_refused_with_what_to_do(data, tmp_path):
+    with pytest.raises(ValueError, match=r"`data` must be text, .*numpy\.savez.*model\.fit"):
+        training.train("vae", data, out=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    out = tmp_path / "latest"
+    out.symlink_to("run")
+    train(out, steps=np.int64(1), seed=np.uint8(3), latent_dim=np.int32(2))
+    assert runs.load_config(tmp_path / "run").seed == 3
+    assert out.is_symlink()
 
 
 def test_a_folder_in_use_is_left_alone(whole, tmp_path):

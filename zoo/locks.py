@@ -70,9 +70,9 @@ def _remove_empty(folders: list[Path]) -> None:
 
 def _taken(folder: Path) -> BinaryIO:
     """The folder's lock file, held."""
-    for _ in range(TRIES):
-        folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # the one before removed its empty folder
+    for left in reversed(range(TRIES)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
             file = open(folder / LOCK, "a+b")  # noqa: SIM115  It is held for longer.
             try:
                 if not _hold(file):
@@ -84,6 +84,9 @@ def _taken(folder: Path) -> BinaryIO:
                 file.close()
                 raise
             file.close()
+        except FileNotFoundError:  # The one before removed its empty folder.
+            if not left:
+                raise
     raise InUse(f"{folder} is in use by other processes. Choose another --out.")
 
 

@@ -183,6 +183,20 @@ def _as_written(value):
     return json.loads(json.dumps(value))
 
 
+def is_written(value) -> bool:
+    """Whether a run's configuration can keep a value.
+
+    Example:
+        >>> is_written([4, "linear(1, 2)", None]), is_written(np.zeros(2))
+        (True, False)
+    """
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def restore(folder: Path, config: Config) -> keras.Model | None:
     """The compiled model of the run's last checkpoint; None where it has none yet.
 

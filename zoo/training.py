@@ -29,7 +29,7 @@ from zoo import (
     runs,
     schedules,
 )
-from zoo.checks import check_integer
+from zoo.checks import check_integer, is_number
 from zoo.runs import Diverged
 
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -125,22 +125,23 @@ def train(
     cls = registry.get("models", model)
     config = runs.Config(
         model=model,
-        data=str(data),
+        data=_as_text("data", data),
         steps=steps,
         batch_size=batch_size,
         latent_dim=latent_dim,
-        likelihood=likelihood,
+        likelihood=_as_text("likelihood", likelihood),
         settings={**cls.short_run, **(settings or {})},
         seed=seed,
         precision=precision,
         learning_rate=cls.short_learning_rate if learning_rate is None else learning_rate,
     )
-    _check(config)
+    config = _checked(config)
     check_integer("checkpoint_every", checkpoint_every, least=1)
     images = datasets.load(config.data)
     _check_memory(config, images)
     config = dataclasses.replace(config, images=fingerprint(images))
     folder = files.path_of(out or runs.default_folder(config))
+    folder = files.target_of(folder) if folder.is_symlink() else folder
     if resume:
         runs.check_there(folder)
     with runs.writing_to(folder), _memory_errors(config):
@@ -161,9 +162,14 @@ def make_model(config: runs.Config, data: datasets.Dataset) -> keras.Model:
     """
     cls = registry.get("models", config.model)
     allowed = settings_of(cls)
-    for name in config.settings:
+    for name, value in config.settings.items():
         if name not in allowed:
             raise ValueError(registry.unknown(f"setting of {config.model}", name, allowed))
+        if not runs.is_written(value):
+            raise ValueError(
+                f"Setting `{name}` must be a plain value, or text such as 'linear(4, 1000)'. Received: "
+                f"{type(value).__name__}."
+            )
     settings = {name: _setting(value) for name, value in config.settings.items()}
     if "dataset_size" in allowed:
         settings.setdefault("dataset_size", len(data))
@@ -211,10 +217,26 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _check(config: runs.Config) -> None:
-    for name in ("steps", "batch_size", "latent_dim"):
-        check_integer(name, getattr(config, name), least=1)
-    check_integer("seed", config.seed, least=0)
+def _as_text(name: str, value) -> str:
+    """An argument that a run keeps as text, so that it can be resumed and scored from its folder alone."""
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError(
+            f"`{name}` must be text, which the run keeps: a name, a call, a path. Received: {type(value).__name__}. Save "
+            "images as an .npz file (numpy.savez), or train objects with model.fit."
+        )
+    return os.fspath(value)
+
+
+def _checked(config: runs.Config) -> runs.Config:
+    """The configuration, if its values are in range, with plain numbers."""
+    numbers = {
+        name: check_integer(name, getattr(config, name), least=least)
+        for name, least in (("steps", 1), ("batch_size", 1), ("latent_dim", 1), ("seed", 0))
+    }
+    if not is_number(config.learning_rate):
+        raise ValueError(
+            f"`learning_rate` must be a number. Received: learning_rate={config.learning_rate!r}"
+        )
     if not 0 < config.learning_rate < math.inf:
         raise ValueError(
             f"`learning_rate` must be > 0. Received: learning_rate={config.learning_rate!r}"
@@ -227,6 +249,7 @@ def _check(config: runs.Config) -> None:
             UserWarning,
             stacklevel=3,
         )
+    return dataclasses.replace(config, **numbers)
 
 
 def _check_memory(config: runs.Config, data: datasets.Dataset) -> None:
