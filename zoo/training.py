@@ -221,8 +221,8 @@ def _as_text(name: str, value) -> str:
     """An argument that a run keeps as text, so that it can be resumed and scored from its folder alone."""
     if not isinstance(value, str | os.PathLike):
         raise ValueError(
-            f"`{name}` must be text, which the run keeps: a name, a call, a path. Received: {type(value).__name__}. Save "
-            "images as an .npz file (numpy.savez), or train objects with model.fit."
+            f"`{name}` must be text, which the run keeps: a name, a call, a path. Received: {type(value).__name__}. "
+            "Save images as an .npz file (numpy.savez), or train objects with model.fit."
         )
     return os.fspath(value)
 
