@@ -121,6 +121,8 @@ def _value(folder: Path, rule: str) -> float:
         raise ValueError(
             f"{folder} is not finished: it has no scores.json. Finish it: zoo train ... --resume"
         ) from None
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(f"{folder / 'scores.json'} is damaged. {runs.RESTORE}") from None
     if not runs.read_history(folder):
         raise ValueError(f"{folder / 'history.csv'} is missing or empty. {runs.RESTORE}")
     if rule not in scores:
