@@ -10,17 +10,8 @@ ZOO = ROOT / "zoo"
 
 # Shared ground: names, files on disk, progress bars, the machine. Anyone may stand on it; it stands on nothing.
 GROUND = {
-    *(
-        "registry",
-        "files",
-        "layouts",
-        "locks",
-        "archives",
-        "checks",
-        "progress",
-        "extras",
-        "hardware",
-    ),
+    *("registry", "files", "layouts", "locks", "archives", "checks"),
+    *("progress", "extras", "hardware", "when_imported"),
 }
 MAY_IMPORT = {
     "registry": set(),
@@ -32,6 +23,7 @@ MAY_IMPORT = {
     "progress": set(),
     "extras": set(),
     "hardware": set(),
+    "when_imported": set(),
     "networks": {"layers"},
     "layers": set(),
     "optimizers": set(),
@@ -51,7 +43,8 @@ MAY_IMPORT = {
     "export": set(),
     "runs": {"models", "presets"},
     "presets": {"models", "export"},
-    "serving": set(),
+    "serving": {"presets"},
+    "saved_classes": set(),
     "report": {"datasets", "evaluation", "plots", "export", "presets", "runs"},
     "training": {
         "datasets", "evaluation", "export", "plots", "report", "runs", "schedules",

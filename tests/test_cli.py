@@ -240,7 +240,7 @@ def one_line(result, message):
         (["--span", "inf"], "Received: span=inf"),
         (["--index", "1797"], "`index` must be an integer from 0 to 1796"),
         (["--out", "a.xyz"], "Expected a picture, such as .png"),
-        (["--out", "."], "Expected the path of a file"),
+        (["--out", "."], "Expected `out` to be a file"),
     ],
 )
 def test_traverse_refuses_what_is_out_of_range(run, arguments, message, tmp_path, monkeypatch):
@@ -515,6 +515,18 @@ def test_a_preset_serves_wherever_a_run_does(model_file, tmp_path, monkeypatch):
     code, text = command("presets")
     assert code == 0
     assert text.startswith("name")
+
+
+def test_the_list_of_presets_shows_no_scores_of_a_single_factor():
+    from zoo import presets
+
+    code, text = command("presets")
+    assert code == 0, text
+    cells = {line.split()[0]: line.split() for line in text.splitlines()[1:]}
+    assert {name: len(row) == 6 for name, row in cells.items()} == {
+        name: row["factors"] > 1 for name, row in presets.table().items()
+    }
+    assert presets.table()["vae_digits"]["factors"] == 1
 
 
 def test_a_preset_is_made_of_runs(tmp_path, monkeypatch):

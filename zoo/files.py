@@ -126,10 +126,15 @@ def check_file(path: str | os.PathLike) -> Path:
         ValueError: there is a folder, or a device that holds data, such as a disk.
     """
     target = target_of(path)
-    if target.is_dir() or target.is_block_device() or target.is_socket():
+    if not is_file_place(target):
         kind = "a folder" if target.is_dir() else "a device or socket"
         raise ValueError(f"Expected the path of a file. Received: {path}, {kind}.")
     return target
+
+
+def is_file_place(path: Path) -> bool:
+    """Whether a file can be written under this name: there is no folder, no socket and no device that holds data."""
+    return not (path.is_dir() or path.is_block_device() or path.is_socket())
 
 
 def is_stream(path: Path) -> bool:

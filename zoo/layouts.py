@@ -3,11 +3,16 @@
 import dataclasses
 import fnmatch
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-# What file managers leave in folders.
-STRAY = (".DS_Store", "Thumbs.db", "desktop.ini")
+# What file managers leave beside the files they show. It is neither listed nor read nor copied.
+STRAY = re.compile(
+    r"\.DS_Store|\._.*|\.AppleDouble|\.Spotlight-V100|\.Trashes|\.fseventsd|__MACOSX|"
+    r"(eh)?thumbs\.db|desktop\.ini|\.directory|@eaDir|\.ipynb_checkpoints",
+    re.IGNORECASE,
+)
 SHOWN = 3  # names in a message
 
 
@@ -75,7 +80,7 @@ def _files_in(folder: Path) -> list[str]:
     return [
         file.relative_to(folder).as_posix()
         for file in sorted(folder.rglob("*"))
-        if (file.is_symlink() or not file.is_dir()) and file.name not in STRAY
+        if (file.is_symlink() or not file.is_dir()) and not STRAY.fullmatch(file.name)
     ]
 
 

@@ -93,9 +93,10 @@ def score(
 
 def _check_can_be_written(file: str | os.PathLike) -> None:
     """Checks before minutes of work that a file can be written after them."""
-    target = files.check_file(file)
+    target = files.target_of(file)
     folder = next(parent for parent in target.parents if parent.exists())
-    if not folder.is_dir() or not (files.is_stream(target) or os.access(folder, os.W_OK)):
+    is_open = files.is_stream(target) or os.access(folder, os.W_OK)
+    if not files.is_file_place(target) or not folder.is_dir() or not is_open:
         raise ValueError(
             f"Expected `out` to be a file, in a folder that can be written to. Received: out={file}"
         )

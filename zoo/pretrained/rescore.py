@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -42,16 +41,17 @@ def rescore(
         ValueError: the folder holds no preset, a file of it is damaged, or a metric is unknown. Nothing is written.
     """
     folder = files.path_of(folder)
-    listed = dataclasses.replace(layouts.PRESET, others=tuple(presets.verify(folder)))
-    files.check_new(folder, overwrite=True, layout=listed)
+    listed = presets.verify(folder)
+    layout = dataclasses.replace(layouts.PRESET, others=tuple(listed))
+    files.check_new(folder, overwrite=True, layout=layout)
     model, facts = presets.from_preset(folder), files.read_json(folder / "scores.json")["how"]
     config = runs.Config(**facts["training"]["config"])
     data = datasets.load(config.data)
     how = {"samples": samples, "seed": check_integer("seed", seed, least=0), "jobs": jobs}
     found, scored = measured(model, config, data, metrics, how, show_progress)
     kept = {name: facts[name] for name in KEPT}
-    with files.whole_folder(folder, overwrite=True, layout=listed) as partial:
-        shutil.copytree(folder, partial, dirs_exist_ok=True)
+    with files.whole_folder(folder, overwrite=True, layout=layout) as partial:
+        presets.copy(folder, partial, listed)
         report.write_scores(partial / "scores.json", found.scores, **scored, **kept)
         draw_factors(partial, found.table, data, type(model).__name__)
         files.write_text(partial / "card.md", card(partial, folder.name))
