@@ -10,7 +10,7 @@ from pathlib import Path
 
 import zoo
 from zoo import registry
-from zoo.files import PARTIAL
+from zoo.files import PARTIAL, path_of
 from zoo.presets import _integrity as integrity
 from zoo.presets._integrity import SUMS, Damaged
 from zoo.presets._table import table
@@ -55,8 +55,9 @@ def find(
         ValueError: nothing has this name.
     """
     if os.sep in os.fspath(name) or Path(name).is_dir():
-        integrity.verify(name)
-        return Path(name)
+        folder = path_of(name)
+        integrity.verify(folder)
+        return folder
     name = os.fspath(name)
     for root in own_folders():
         if (root / name / SUMS).exists():
@@ -66,13 +67,14 @@ def find(
 
 
 def is_preset(name: str | os.PathLike) -> bool:
-    """Whether this is the folder of a preset, or the name of a known one."""
-    return is_folder_of_preset(name) or os.fspath(name) in table()
+    """Whether this is the folder of a preset, or the name of a known one that is not that of something else here."""
+    is_known = os.fspath(name) in table() and not path_of(name).exists()
+    return is_folder_of_preset(name) or is_known
 
 
 def is_folder_of_preset(path: str | os.PathLike) -> bool:
     """Whether this is the folder of a preset, whole or not: it has checksums, or what a preset but no run has."""
-    path = Path(path)
+    path = path_of(path)
     lost_its_sums = (path / "config.json").exists() and (path / "1" / "saved_model.pb").exists()
     return os.path.lexists(path / SUMS) or lost_its_sums
 
@@ -98,7 +100,7 @@ def fetch(
         Unavailable: the address does not answer, has no such preset, or offers something else.
         FileExistsError: `out` exists, or another process made something else there meanwhile.
     """
-    out = Path(out)
+    out = path_of(out)
     if out.exists():
         raise FileExistsError(f"{out} exists. Choose another path, or remove it.")
     address = _address(name, address)

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import export, files
+from zoo import export, files, layouts
 from zoo.presets import _configuration as configuration
 from zoo.presets import _integrity as integrity
 from zoo.presets._fetch import find
@@ -26,10 +26,10 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
     Args:
         model: any model of the zoo.
         folder: the new folder.
-        overwrite: whether an existing folder is replaced.
+        overwrite: whether an existing preset is replaced.
 
     Raises:
-        FileExistsError: the folder exists and `overwrite` is false.
+        FileExistsError: the folder exists and `overwrite` is false, or it is no preset.
         ValueError: the model holds what Keras does not load in safe mode, such as a lambda or a layer that is not
             registered, or cannot be read back.
 
@@ -40,9 +40,9 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
         >>> from_preset(folder).latent_dim
         3
     """
-    files.check_new(folder, overwrite)
+    files.check_new(folder, overwrite, layouts.PRESET)
     described = configuration.bare(model)
-    with files.whole_folder(folder, overwrite=overwrite) as partial:
+    with files.whole_folder(folder, overwrite=overwrite, layout=layouts.PRESET) as partial:
         _write(model, *described, partial)
         integrity.write_sums(partial)
 
