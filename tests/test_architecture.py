@@ -9,10 +9,16 @@ ROOT = Path(__file__).parent.parent
 ZOO = ROOT / "zoo"
 
 # Shared ground: names, files on disk, progress bars, the machine. Anyone may stand on it; it stands on nothing.
-GROUND = {"registry", "files", "checks", "progress", "extras", "hardware", "when_imported"}
+GROUND = {
+    *("registry", "files", "layouts", "locks", "archives", "checks"),
+    *("progress", "extras", "hardware", "when_imported"),
+}
 MAY_IMPORT = {
     "registry": set(),
     "files": set(),
+    "layouts": set(),
+    "locks": set(),
+    "archives": set(),
     "checks": set(),
     "progress": set(),
     "extras": set(),

@@ -1,15 +1,18 @@
 """The command: exit codes, messages, and that it starts without TensorFlow."""
 
 import json
+import shutil
 import subprocess
 import sys
+import zipfile
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from zoo import evaluation, models, registry, runs
+from zoo import evaluation, models, presets, registry, runs
 from zoo.cli import main
 
 SMALL = ["--steps", "2", "--batch-size", "8", "--latent-dim", "2"]
@@ -49,6 +52,18 @@ def test_the_start_loads_nothing_heavy(code):
         [sys.executable, "-c", check], capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_lists_commands_in_the_order_of_the_work_with_whole_sentences():
+    text = zoo("--help").output.partition("Commands:")[2]
+    listed = [line.split()[0] for line in text.splitlines()
+              if line.startswith("  ") and line[2] != " "]  # fmt: skip
+    assert listed == ["list", "show", "train", "evaluate", "traverse", "export", "make-preset",
+                      "rescore", "presets", "download", "serve-config"]  # fmt: skip
+    assert "..." not in text
+    words = " ".join(text.split())
+    for command in main.commands.values():
+        assert " ".join(command.help.split()) in words
 
 
 def test_train_prints_scores_and_names_every_file(run):
@@ -211,6 +226,146 @@ def test_grey_values_under_bernoulli_are_one_line_of_warning(tmp_path):
     assert all(
         line.startswith(("train:", "encode:", "score:", "zoo:")) for line in lines if line.strip()
     )
+
+
+def one_line(result, message):
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--columns", "0"], "`columns` must be an integer from 2 to 500. Received: columns=0"),
+        (["--columns", "-1"], "Received: columns=-1"),
+        (["--columns", "1000000000"], "Received: columns=1000000000"),
+        (["--span", "0"], "`span` must be a number > 0. Received: span=0"),
+        (["--span", "-1"], "Received: span=-1.0"),
+        (["--span", "nan"], "Received: span=nan"),
+        (["--span", "inf"], "Received: span=inf"),
+        (["--index", "1797"], "`index` must be an integer from 0 to 1796"),
+        (["--out", "a.xyz"], "Expected a picture, such as .png"),
+        (["--out", "."], "Expected `out` to be a file"),
+    ],
+)
+def test_traverse_refuses_what_is_out_of_range(run, arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one_line(zoo("traverse", run[0], *arguments), message)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["onnx", "--precision", "float16"], "`precision` is no option of ONNX files"),
+        (["onnx", "--batch", "2"], "`batch` is no option of ONNX files"),
+        (["saved_model", "--precision", "float16"], "`precision` is no option of a SavedModel"),
+        (["saved_model", "--tolerance", "0.1"], "`tolerance` is no option of a SavedModel"),
+        (["litert", "--tolerance", "nan"], "`tolerance` must be a number >= 0"),
+        (["onnx", "--tolerance", "-1"], "`tolerance` must be a number >= 0"),
+    ],
+)
+def test_export_refuses_options_of_other_forms(run, arguments, message, tmp_path):
+    one_line(zoo("export", run[0], "--out", tmp_path / "new", "--format", *arguments), message)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", [".", "..", "FOREIGN", "RUN"])
+def test_export_overwrites_nobodys_folder(run, path, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("years")
+    monkeypatch.chdir(tmp_path / "here")
+    path = {"FOREIGN": tmp_path / "thesis", "RUN": run[0]}.get(path, path)
+    before = sorted(run[0].rglob("*"))
+    for form in ("saved_model", "onnx", "litert"):
+        result = zoo("export", run[0], "--out", path, "--overwrite", "--format", form)
+        one_line(result, f"{path} is not replaced")
+    assert (tmp_path / "thesis" / "thesis.tex").read_text() == "years"
+    assert before == sorted(run[0].rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["sheet", "sheet.PNG", "sheet.pdf", "my.sheet/sheet"])
+def test_a_picture_is_written_under_the_name_that_was_given(name, tmp_path):
+    result = zoo("show", "digits", "--columns", "2", "--out", tmp_path / name)
+    assert result.exit_code == 0, result.output
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / name]
+    start = b"%PDF" if name.endswith("pdf") else b"\x89PNG"
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
+def test_a_tilde_in_a_path_is_the_home_folder(run, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    shutil.copytree(run[0], home / "run")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    few = ("--samples", "100", "--metrics", "sap")
+    for arguments in (
+        ("evaluate", "~/run", *few, "--out", "~/scores.json"),
+        ("evaluate", "~/run/model.keras", "--data", "digits", *few, "--out", "~/new/scores.json"),
+        ("traverse", "~/run", "--columns", "2", "--out", "~/t.png"),
+        ("show", "digits", "--columns", "2", "--out", "~/d.png"),
+        ("export", "~/run", "--out", "~/sm/1"),
+        ("serve-config", "~/sm", "--out", "~/serving"),
+    ):
+        result = zoo(*arguments)
+        assert result.exit_code == 0, result.output
+    runs.load("~/run").save_to_preset("~/preset")
+    assert presets.from_preset("~/preset").latent_dim == 2
+    assert presets.is_preset("~/preset")
+    made = {"scores.json", "new", "t.png", "d.png", "sm", "serving", "preset", "run"}
+    assert {path.name for path in home.iterdir()} == made
+    assert list(tmp_path.iterdir()) == [home]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "traverse", "export"])
+def test_a_model_that_is_not_the_zoos_is_named(command, tmp_path):
+    file = tmp_path / "plain.keras"
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save(file)
+    result = zoo(command, file, "--data", "digits", "--out", tmp_path / "out.png")
+    one_line(result, f"Expected a model of the zoo. Received: {file}, which holds a Sequential")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ["config.json", "metadata.json", "model.weights.h5", "more"])
+def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused(name, run, tmp_path):
+    file = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(run[0] / "model.keras") as good:
+        members = {member: good.read(member) for member in good.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bomb:
+        for member, content in {**members, name: bytes(2 * 10**8)}.items():
+            bomb.writestr(member, content)
+    one_line(zoo("evaluate", file, "--data", "digits"), "is no model: it unpacks to")
+
+
+def test_a_model_that_was_packed_anew_is_read(run, tmp_path):
+    file = tmp_path / "packed.keras"
+    with (
+        zipfile.ZipFile(run[0] / "model.keras") as good,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for member in good.namelist():
+            packed.writestr(member, good.read(member))
+    assert runs.load(file).latent_dim == 2
+
+
+def test_a_run_folder_with_the_name_of_a_preset_is_the_run(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run[0], tmp_path / "vae_digits")
+    result = zoo("evaluate", "vae_digits", "--samples", "100", "--metrics", "sap")
+    assert result.exit_code == 0, result.output
+    assert type(runs.load("vae_digits")).__name__ == "BetaVAE"
+
+
+def test_serve_config_leaves_another_projects_files(model_file, tmp_path):
+    out = tmp_path / "project"
+    out.mkdir()
+    (out / "compose.yaml").write_text("services: {}")
+    runs.load(model_file).export(tmp_path / "vae" / "1")
+    result = zoo("serve-config", tmp_path / "vae", "--out", out)
+    one_line(result, "compose.yaml is not the zoo's, and is not replaced")
+    assert list(out.iterdir()) == [out / "compose.yaml"]
 
 
 def test_evaluate_names_an_unknown_metric(run):

@@ -90,8 +90,11 @@ def test_an_existing_folder_is_only_replaced_when_asked(trained, tmp_path):
     with pytest.raises(FileExistsError, match="overwrite=True"):
         trained.export(tmp_path / "1")
     assert (tmp_path / "1" / "notes.txt").read_text() == "mine"
-    trained.export(tmp_path / "1", overwrite=True)
-    assert not (tmp_path / "1" / "notes.txt").exists()
+    with pytest.raises(FileExistsError, match=r"not replaced: .*a folder with notes\.txt"):
+        trained.export(tmp_path / "1", overwrite=True)
+    (tmp_path / "1" / "notes.txt").rename(tmp_path / "notes.txt")
+    trained.export(tmp_path / "1", overwrite=True)  # an empty folder
+    trained.export(tmp_path / "1", overwrite=True)  # an export
     assert tf.saved_model.contains_saved_model(str(tmp_path / "1"))
 
 

@@ -2,9 +2,12 @@
 
 import contextlib
 import csv
+import dataclasses
 import functools
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +17,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 import zoo
-from zoo import hardware, report, runs, training
+from zoo import datasets, hardware, pretrained, report, runs, training
 
 # Small enough for a test, and with both optimizers.
 OPTIONS = {
@@ -253,6 +257,203 @@ def test_killed_before_the_first_checkpoint_starts_again(tmp_path):
     assert not list((tmp_path / "run").glob(".partial*"))
 
 
+@pytest.mark.parametrize("left", [[], [".partial-7-config.json"], [".lock"]])
+def test_killed_while_its_configuration_is_written_starts_again(left, tmp_path):
+    for number, resume in enumerate((True, False)):
+        out = tmp_path / str(number)
+        out.mkdir()
+        for name in left:
+            (out / name).write_bytes(b"half")
+        assert runs.restore(out, None) is None
+        if not resume:
+            runs.check_free(out)
+    if left:
+        train(out, steps=1, resume=True)
+        assert (out / "model.keras").exists()
+        assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+def test_one_process_trains_in_a_folder(whole, tmp_path):
+    shutil.copytree(whole.folder, tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+    hold = "import sys, time; from zoo.locks import alone_in; from pathlib import Path\n"
+    hold += "with alone_in(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    for folder in (tmp_path / "run", tmp_path / "new"):
+        command = [sys.executable, "-c", hold, str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout.readline() == "held\n"
+            for resume in (True, False):
+                with pytest.raises(ValueError, match=f"in use by process {holder.pid} on "):
+                    train(folder, steps=70, resume=resume)
+            holder.kill()
+    (tmp_path / "run" / runs.LOCK).unlink()
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    train(tmp_path / "new", steps=1, resume=True)
+    assert not (tmp_path / "new" / runs.LOCK).exists()
+
+
+def save_images(path, images):
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == ".npz":
+        np.savez(path, images=images)
+    elif path.suffix == ".npy":
+        np.save(path, images)
+    else:
+        path.mkdir(exist_ok=True)
+        for number, image in enumerate(images):
+            Image.fromarray(image[..., 0]).save(path / f"{number}.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("images.npz", "{}"),
+        ("images.npy", "{}"),
+        ("pictures", "read('{}', grey=True)"),
+        ("images.npz", "split('{}', 0.5, 0.5)[0]"),
+        ("images.npz", "noisy('{}')"),
+    ],
+)
+def test_other_images_have_another_fingerprint(name, text, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
+
+    def found(images):
+        save_images(tmp_path / name, images)
+        return training.fingerprint(datasets.load(text.format(tmp_path / name)))
+
+    first = found(images)
+    assert first == found(images)
+    changed = images.copy()
+    changed[19, 7, 7] ^= 1
+    assert len({first, found(changed), found(images[::-1])}) == 3
+
+
+def test_rendered_images_have_no_fingerprint_and_many_are_sampled(monkeypatch):
+    assert training.fingerprint(datasets.load("xysquares")) is None
+    digits = datasets.load("digits")
+    whole = training.fingerprint(digits)
+    monkeypatch.setattr(training, "LOOKED_AT", 100 * 64 * 4)
+    assert training.fingerprint(digits) not in (None, whole)
+
+
+def test_resuming_on_other_images_is_refused_by_name(tmp_path):
+    images = np.random.default_rng(0).random((20, 8, 8, 1), dtype=np.float32)
+    file, out = tmp_path / "images.npz", tmp_path / "run"
+
+    def trained(steps, **changes):
+        options = {"likelihood": "continuous_bernoulli", "latent_dim": 2, "batch_size": 4}
+        options |= {"show_progress": False, **changes}
+        return training.train("vae", str(file), steps=steps, out=out, **options)
+
+    save_images(file, images)
+    trained(1)
+    save_images(file, images[::-1])
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError, match=r"The images of .*images\.npz are not those that .*run"):
+        trained(2, resume=True)
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    save_images(file, images)
+    assert [row["step"] for row in runs.read_history(trained(2, resume=True).folder)] == [1, 2]
+
+
+def test_a_run_from_before_fingerprints_is_resumed(whole, tmp_path):
+    config = json.loads((whole.folder / "config.json").read_text())
+    assert len(config.pop("images")) == 64
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert runs.load_config(tmp_path) == runs.load_config(whole.folder)
+    assert runs.restore(tmp_path, runs.load_config(whole.folder)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\n1,2\n", "step,seconds,loss\n1,x,3\n", "step,seconds,loss\n1\n", "step,loss\n1,2\n",
+     "step,seconds\nnan,2\n", "step,seconds,loss\n1,2,3,4\n", '"', "\0"],
+)  # fmt: skip
+def test_a_damaged_history_is_named(text, whole, tmp_path):
+    shutil.copy(whole.folder / "config.json", tmp_path)
+    shutil.copy(whole.folder / "model.keras", tmp_path)
+    (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"history\.csv is (damaged: expected a column|missing)"):
+        runs.restore(tmp_path, runs.load_config(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["", "step,seconds,loss\n", None])
+def test_an_empty_history_begins_anew_and_a_finished_run_needs_it(text, whole, tmp_path):
+    shutil.copy(whole.folder / "config.json", tmp_path)
+    shutil.copy(whole.folder / "model.keras", tmp_path)
+    shutil.copy(whole.folder / "scores.json", tmp_path)
+    if text is not None:
+        (tmp_path / "history.csv").write_text(text)
+    config = runs.load_config(tmp_path)
+    assert runs.restore(tmp_path, dataclasses.replace(config, steps=70)).latent_dim == 3
+    with pytest.raises(ValueError, match=r"history\.csv is missing or empty"):
+        runs.restore(tmp_path, config)
+    with pytest.raises(ValueError, match=r"history\.csv is missing or empty"):
+        pretrained.make([tmp_path], tmp_path / "preset", rule="elbo")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"data": 5}, {"steps": "x"}, {"seed": 1.5}, {"settings": [1]}, {"learning_rate": None}, {"more": 1}],
+)  # fmt: skip
+def test_a_crafted_configuration_is_named(changes, whole, tmp_path):
+    config = json.loads((whole.folder / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, **changes}))
+    with pytest.raises(ValueError, match=r"^[^\n]*config\.json is damaged or of another version"):
+        runs.load_config(tmp_path)
+    for text in ("[]", "null", "5", "[" * 100_000):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(ValueError, match=r"^[^\n]*config\.json is damaged"):
+            runs.load_config(tmp_path)
+
+
+def test_large_seeds_train_score_and_draw(tmp_path):
+    run = training.train(
+        "vae", "split(digits, 0.2, 0.8)[0]", steps=1, latent_dim=2, batch_size=4, seed=2**31,
+        likelihood="continuous_bernoulli", out=tmp_path / "run", show_progress=False,
+    )  # fmt: skip
+    assert {"elbo", "mig"} <= set(run.scores)
+    found = {}
+    for seed in (0, 2**31, 2**32, 2**63 - 1):
+        calls = (
+            "infomec, downstream(booster='hist_gradient_boosting', trees=2, train_samples=(100,))"
+        )
+        scores = report.score(run.folder, None, calls, seed=seed)
+        assert not scores.failed
+        found[seed] = scores.scores["elbo"]
+        report.draw_traversals(run.folder, tmp_path / "a.png", seed=seed, columns=2)
+        report.draw_dataset(
+            f"split(digits, 0.5, 0.5, seed={seed})[0]", tmp_path / "b.png", seed=seed
+        )
+    assert len(set(found.values())) == 4
+
+
+def test_a_seed_beyond_all_integers_is_refused_at_the_start(tmp_path):
+    with pytest.raises(ValueError, match="`seed` must be an integer >= 0"):
+        train(tmp_path / "run", seed=2**63)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("latent_dim", 10**9), ("latent_dim", 2**63 - 1), ("batch_size", 10**13), ("batch_size", 2**63 - 1)],
+)  # fmt: skip
+def test_what_no_memory_holds_is_refused_at_the_start(name, value, tmp_path):
+    with pytest.raises(MemoryError, match=rf"^`{name}`={value} takes [\d,]+ GiB of memory[^\n]*$"):
+        train(tmp_path / "run", **{name: value})
+    assert not list(tmp_path.iterdir())
+
+
+def test_memory_that_gives_out_later_is_one_line(tmp_path, monkeypatch):
+    def exhausted(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nshape")
+
+    monkeypatch.setattr(training, "make_model", exhausted)
+    with pytest.raises(MemoryError, match=r"^The memory does not suffice[^\n]*--batch-size[^\n]*$"):
+        train(tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_finished_run_can_be_prolonged(whole, tmp_path):
     train(tmp_path / "run", steps=40)
     train(tmp_path / "run", steps=60, resume=True)
@@ -316,6 +517,10 @@ def test_short_runs_have_their_own_gamma(whole, tmp_path):
             "Received: list. Save them: np.savez(",
         ),
         ({"data": zoo.datasets.load("digits")}, 'that it is loaded by, such as "digits"'),
+        ({"likelihood": np.zeros(3)}, "`likelihood` must be text, which the run keeps"),
+        ({"settings": {"gamma": np.zeros(3)}}, "Setting `gamma` must be a plain value"),
+        ({"settings": {"gamma": object()}}, "Received: object."),
+        ({"learning_rate": "fast"}, "`learning_rate` must be a number"),
     ],
 )
 def test_bad_arguments_write_nothing(changes, message, tmp_path):
@@ -323,6 +528,21 @@ def test_bad_arguments_write_nothing(changes, message, tmp_path):
         train(tmp_path / "run", **changes)
     assert message in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("data", [np.zeros((4, 8, 8, 1)), [1, 2], datasets.load("digits"), None])
+def test_images_in_memory_are_refused_with_what_to_do(data, tmp_path):
+    with pytest.raises(ValueError, match=r"`data` must be text, .*numpy\.savez.*model\.fit"):
+        training.train("vae", data, out=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    out = tmp_path / "latest"
+    out.symlink_to("run")
+    train(out, steps=np.int64(1), seed=np.uint8(3), latent_dim=np.int32(2))
+    assert runs.load_config(tmp_path / "run").seed == 3
+    assert out.is_symlink()
 
 
 def test_a_folder_in_use_is_left_alone(whole, tmp_path):
@@ -370,6 +590,55 @@ def test_no_space_leaves_nothing_half_written(tmp_path):
     assert done.stderr.splitlines()[-1].startswith("zoo: Cannot write the run to ")
     assert not list((tmp_path / "run").rglob(".partial*"))
     assert not list((tmp_path / "run").rglob("*.keras"))
+
+
+FILL = """
+import os, sys
+from pathlib import Path
+import numpy as np
+import zoo
+from zoo import export, training
+disk = Path(sys.argv[1])
+model = zoo.models.VAE((8, 8, 1), 2, seed=0)
+images = np.zeros((4, 8, 8, 1), "float32")
+ways = {
+    "saved_model": lambda path: model.export(path),
+    "preset": lambda path: model.save_to_preset(path),
+    "litert": lambda path: export.litert(model, path, images),
+    "run": lambda path: training.train("vae", "digits", steps=1, out=path, show_progress=False),
+}
+for name, write in ways.items():
+    try:
+        write(disk / name)
+    except OSError as error:
+        print(error)
+print(sorted(path.name for path in disk.rglob("*") if path.name.startswith(".") or path.suffix == ".keras"))
+print(sorted(path.name for path in disk.iterdir()))
+"""
+
+
+@pytest.mark.parametrize("how", ["limit", "full disk"])
+def test_no_space_is_one_line_wherever_models_are_written(how, tmp_path):
+    script = [sys.executable, "-c", FILL, str(tmp_path)]
+    if how == "limit":
+        limits = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+        script[2] = f"{limits}\n{FILL}"
+    else:
+        mount = f"mount -t tmpfs -o size=100k tmpfs {shlex.quote(str(tmp_path))}"
+        script = ["unshare", "--mount", "sh", "-c", f"{mount} && exec {shlex.join(script)}"]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    if how == "full disk" and ("unshare" in done.stderr or "mount" in done.stderr):
+        pytest.skip("no file system may be mounted here")
+    *lines, halves, left = done.stdout.splitlines()
+    assert len(lines) == 4, done.stdout + done.stderr
+    reason = "File too large" if how == "limit" else "No space left on device"
+    assert all(reason in line for line in lines)
+    for line, name in zip(lines, ["saved_model", "preset", "litert", "run"], strict=True):
+        # A LiteRT file is made in the system's folder for temporary files, which the limit is of as well.
+        if (how, name) != ("limit", "litert"):
+            assert line.startswith("Cannot write ")
+            assert f"{tmp_path / name}: {reason}." in line
+    assert (halves, left) == ("[]", "['run']")
 
 
 def test_a_diverging_run_stops_with_the_term_and_the_last_checkpoint(tmp_path):

@@ -64,7 +64,7 @@ class ScoreDuringTraining(keras.callbacks.Callback):
         self.metrics = evaluation.metric_names(metrics, self.data)
         self.samples = None if samples is None else check_integer("samples", samples, least=1)
         self.seed = check_integer("seed", seed, least=0)
-        self.file = None if file is None else Path(file)
+        self.file = None if file is None else files.path_of(file)
         self.history = _read(self.file) if self.file and self.file.exists() else {"step": []}
         self._before = 0
 

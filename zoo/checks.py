@@ -2,6 +2,7 @@
 
 import numbers
 import operator
+import zlib
 
 import numpy as np
 
@@ -27,6 +28,16 @@ def check_integer(name: str, value: int, least: int, most: int = LARGEST) -> int
         bounds = f">= {least}" if most == LARGEST else f"from {least} to {most}"
         raise ValueError(f"`{name}` must be an integer {bounds}. Received: {name}={value!r}")
     return number
+
+
+def folded_seed(seed: int, bits: int = 31) -> int:
+    """A checked seed for a library that takes no larger ones: itself where it is small enough.
+
+    Example:
+        >>> folded_seed(7), folded_seed(2**31) < 2**31, folded_seed(2**31) == folded_seed(2**32)
+        (7, True, False)
+    """
+    return seed if seed < 2**bits else zlib.crc32(str(seed).encode()) >> 1
 
 
 def check_flag(name: str, value: bool) -> bool:

@@ -66,22 +66,65 @@ def errors_as_messages(function=None, *, loads_tensorflow: bool = True):
             return function(*args, **kwargs)
         except (ValueError, OSError, ImportError) as error:
             _stop(error, 2)
-        except RuntimeError as error:
-            if type(error).__name__ != "Diverged":
-                raise
-            _stop(error, 1)
         except KeyboardInterrupt:
             _stop(
                 "Interrupted. A training run continues from its last checkpoint with --resume.", 130
             )
+        except Exception as error:
+            # By name: their modules load TensorFlow.
+            kinds = {kind.__name__ for kind in type(error).__mro__}
+            if "Diverged" in kinds:
+                _stop(error, 1)
+            if kinds & {"MemoryError", "ResourceExhaustedError"}:
+                _stop(str(error).partition(" when allocating")[0] or "Out of memory.", 2)
+            raise
 
     return wrapped
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Ordered(click.Group):
+    """Commands in the order in which they are defined, which is that of the work, with their whole first sentences."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, as defined."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list that `--help` shows."""
+        rows = [(name, command.help.strip()) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=Ordered, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vae-zoo", prog_name="zoo")
 def main() -> None:
     """Variational autoencoders that learn disentangled representations."""
+
+
+@main.command("list")
+@click.argument("what", type=click.Choice(ROOMS))
+@errors_as_messages
+def list_members(what) -> None:
+    """List the models, likelihoods, datasets or metrics."""
+    members = registry.members(what)
+    width = max(map(len, members))
+    for name, member in members.items():
+        shown = _dataset_facts(member) if what == "datasets" else registry.summary(member)
+        click.echo(f"{name:{width}}  {shown}")
+
+
+@main.command("show")
+@click.argument("data", metavar="NAME")
+@click.option("--columns", default=10, show_default=True, help="Images in a row.")
+@SEED
+@click.option("--out", metavar="FILE", default="dataset.png", show_default=True)
+@errors_as_messages
+def show(data, out, **options) -> None:
+    """Draw the dataset NAME: random images, and a row for each factor in which it alone moves."""
+    from zoo import report
+
+    click.echo(f"Written: {report.draw_dataset(data, out, **options)}")
 
 
 @main.command("train", epilog=TRAIN_EPILOG)
@@ -297,31 +340,6 @@ def serve_config(folders, out) -> None:
     click.echo(f"\nStart the server: cd {shlex.quote(out)} && docker compose up")
 
 
-@main.command("show")
-@click.argument("data", metavar="NAME")
-@click.option("--columns", default=10, show_default=True, help="Images in a row.")
-@SEED
-@click.option("--out", metavar="FILE", default="dataset.png", show_default=True)
-@errors_as_messages
-def show(data, out, **options) -> None:
-    """Draw the dataset NAME: random images, and a row for each factor in which it alone moves."""
-    from zoo import report
-
-    click.echo(f"Written: {report.draw_dataset(data, out, **options)}")
-
-
-@main.command("list")
-@click.argument("what", type=click.Choice(ROOMS))
-@errors_as_messages
-def list_members(what) -> None:
-    """List the models, likelihoods, datasets or metrics."""
-    members = registry.members(what)
-    width = max(map(len, members))
-    for name, member in members.items():
-        shown = _dataset_facts(member) if what == "datasets" else registry.summary(member)
-        click.echo(f"{name:{width}}  {shown}")
-
-
 def _dataset_facts(member) -> str:
     """Size, image shape, factors and source of what a dataset is by default."""
     return f"{member().facts}; {registry.source(member)}"
@@ -365,5 +383,5 @@ def _print_warning(message, *_) -> None:
 
 
 def _stop(message, code: int) -> None:
-    click.echo(f"zoo: {message}", err=True)
+    click.echo(f"zoo: {' '.join(str(message).splitlines())}", err=True)
     sys.exit(code)

@@ -92,7 +92,7 @@ def read_runs(folders: Iterable[str | os.PathLike]) -> dict[str, list]:
 
         Where runs differ in their models, `beta` is None for those without; in a `trade_off` they make a group.
     """
-    rows = [_read(Path(folder)) for folder in folders]
+    rows = [_read(files.path_of(folder)) for folder in folders]
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 
@@ -131,7 +131,7 @@ def udr(
 
     Reference: Duan et al., Unsupervised Model Selection for Variational Disentangled Representation Learning, 2020.
     """
-    folders = [Path(folder) for folder in folders]
+    folders = [files.path_of(folder) for folder in folders]
     config = runs.alike(folders)
     data = datasets.load(config.data)
     how = {"samples": samples, "seed": seed, "show_progress": show_progress}

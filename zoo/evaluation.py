@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import datasets, progress, registry
-from zoo.checks import check_integer
+from zoo.checks import check_integer, folded_seed, is_number
 from zoo.metrics._shares import shares_told
 
 # As published: traversals of each factor that distances along them are taken of; fewer, if their images would be more
@@ -25,6 +25,7 @@ MOST_TRAVERSALS, LEAST_TRAVERSALS = 1024, 16
 SAMPLES = 15_000
 BATCH_SIZE = 256
 ALL = "all"
+MOST_COLUMNS = 500  # of a drawing, whose width has an end
 # What a training run ends with: each takes about two seconds at most on 15,000 codes.
 QUICK = (
     "factor_vae_score",
@@ -185,8 +186,9 @@ def encode(
     indices = draw(len(data), samples, seed)
     images = _images_ahead(data, chunks(indices, batch_size, show_progress))
     if terms:
+        key = folded_seed(seed)
         parts = [
-            model.measure(batch, tf.constant([seed, number])) for number, batch in enumerate(images)
+            model.measure(batch, tf.constant([key, number])) for number, batch in enumerate(images)
         ]
     else:
         parts = [(model.measure_codes(batch), None, None) for batch in images]
@@ -490,20 +492,23 @@ def traverse(
         data: as for `encode`.
         index: the image whose code is kept; default: one drawn by `seed`.
         span: from `-span` to `span` in standard deviations of the prior, as far as it goes, and not in percentiles.
-        columns: values of each continuous latent; more, where a categorical latent has more categories.
+        columns: values of each continuous latent, from 2 to 500; more, where a categorical latent has more categories.
         samples: images whose mean KL, or variance of codes, sorts the rows.
         seed: of the draws.
         table: the dataset as encoded, with its terms, whose codes give the percentiles and what a latent knows;
             default: 5,000 images.
 
     Raises:
-        ValueError: `index` is outside of the dataset, or its images do not fit the model.
+        ValueError: an argument is out of range, `index` outside of the dataset, or its images do not fit the model.
     """
     data = matching(model, datasets.load(data))
     check_integer("seed", seed, least=0)
     if index is None:
         index = int(np.random.default_rng(seed).integers(len(data)))
     check_integer("index", index, least=0, most=len(data) - 1)
+    check_integer("columns", columns, least=2, most=MOST_COLUMNS)
+    if span is not None:
+        check_span(span)
     sorting = encode(model, data, samples=samples, seed=seed)
     if table is None:
         known = len(sorting.codes) == len(data)
@@ -564,6 +569,12 @@ def _best_told(table: Table, data) -> list[tuple[str, float] | None]:
         (data.factor_names[factor], float(column[factor]))
         for factor, column in zip(best, shares.T, strict=True)
     ]
+
+
+def check_span(span: float) -> None:
+    """Raises `ValueError` unless `span` is a positive number."""
+    if not is_number(span) or not 0 < span < math.inf:
+        raise ValueError(f"`span` must be a number > 0. Received: span={span!r}")
 
 
 def reconstruct(

@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 FACTS = Path("/proc/cpuinfo")
+GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
@@ -28,6 +29,17 @@ def lacks_bfloat16() -> bool:
     found = re.search(r"^(?:flags|Features)\s*:(.*)$", _facts(), re.MULTILINE)
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
     return bool(found) and not has_gpu and BFLOAT16.isdisjoint(found[1].split())
+
+
+def memory() -> int | None:
+    """Bytes of memory that this process may use at most; None where the system does not say."""
+    try:
+        limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (AttributeError, ValueError, OSError):  # Windows
+        return None
+    if GROUP_LIMIT.exists():
+        limits += map(int, re.findall(r"^\d+$", GROUP_LIMIT.read_text(encoding="utf-8")))
+    return min(limits)
 
 
 def _processor() -> str:

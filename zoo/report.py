@@ -1,6 +1,7 @@
 """What is written about a trained model: scores, pictures and a card to read."""
 
 import contextlib
+import inspect
 import os
 import platform
 import subprocess
@@ -18,10 +19,39 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import zoo
-from zoo import datasets, evaluation, export, files, hardware, image_files, plots, presets, runs
-from zoo.checks import check_integer
+from zoo import (
+    datasets,
+    evaluation,
+    export,
+    files,
+    hardware,
+    image_files,
+    layouts,
+    plots,
+    presets,
+    registry,
+    runs,
+)
+from zoo.checks import check_integer, is_number
 
 MEASURED = 64  # images that an exported file is compared on
+FORMS = {"saved_model": layouts.SAVED_MODEL, "litert": layouts.LITERT, "onnx": layouts.ONNX}
+# Formats that Matplotlib writes by itself.
+PICTURES = (
+    "png",
+    "jpg",
+    "jpeg",
+    "webp",
+    "gif",
+    "tif",
+    "tiff",
+    "avif",
+    "svg",
+    "svgz",
+    "pdf",
+    "eps",
+    "ps",
+)
 
 
 def score(
@@ -53,7 +83,7 @@ def score(
         ValueError: as for `zoo.evaluate`, or `out` can be no file.
     """
     if out is not None:
-        _check_can_be_written(Path(out))
+        _check_can_be_written(out)
     model, data = runs.load(path), _data_of(path, data)
     found = evaluation.evaluate_in_detail(
         model, data, metrics, samples=samples, seed=seed, jobs=jobs, show_progress=show_progress
@@ -64,13 +94,30 @@ def score(
     return found
 
 
-def _check_can_be_written(file: Path) -> None:
+def _check_can_be_written(file: str | os.PathLike) -> None:
     """Checks before minutes of work that a file can be written after them."""
-    folder = next(parent for parent in file.absolute().parents if parent.exists())
-    if file.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    target = files.target_of(file)
+    folder = next(parent for parent in target.parents if parent.exists())
+    is_open = files.is_stream(target) or os.access(folder, os.W_OK)
+    if not files.is_file_place(target) or not folder.is_dir() or not is_open:
         raise ValueError(
             f"Expected `out` to be a file, in a folder that can be written to. Received: out={file}"
         )
+
+
+def _check_picture(file: str | os.PathLike) -> None:
+    """Checks the same of a picture, whose suffix is one that figures are written with."""
+    _check_can_be_written(file)
+    suffix = _suffix(file)
+    if suffix not in PICTURES:
+        raise ValueError(
+            f"Expected a picture, such as .png, .jpg, .webp, .svg or .pdf. Received: out={file}"
+        )
+
+
+def _suffix(file: str | os.PathLike) -> str:
+    """What chooses a picture's format: `png` where the name has no suffix."""
+    return Path(file).suffix[1:].lower() or "png"
 
 
 def details(found: evaluation.Evaluation) -> dict[str, Any]:
@@ -112,6 +159,9 @@ def draw_traversals(
     out = Path(out or f"traversals.{'gif' if animate else 'png'}")
     if animate:
         image_files.check_animation(out)
+        _check_can_be_written(out)
+    else:
+        _check_picture(out)
     model, data = runs.load(path), _data_of(path, data)
     traversal = evaluation.traverse(model, data, **options)
     if animate:
@@ -134,7 +184,7 @@ def draw_dataset(
     Args:
         data: what `zoo.datasets.load` takes.
         out: the file.
-        columns: images in a row, >= 2; of a factor with more values, some that are spread evenly.
+        columns: images in a row, from 2 to 500; of a factor with more values, some that are spread evenly.
         seed: of the random images, the first of which is the one whose factors move.
 
     Returns:
@@ -143,8 +193,9 @@ def draw_dataset(
     Raises:
         ValueError: `columns` or `seed` is out of range, or there is no such dataset.
     """
+    _check_picture(out)
     data = datasets.load(data)
-    columns = check_integer("columns", columns, least=2)
+    columns = check_integer("columns", columns, least=2, most=evaluation.MOST_COLUMNS)
     rng = np.random.default_rng(check_integer("seed", seed, least=0))
     some = rng.integers(len(data), size=2 * columns)
     images = data.images(some)
@@ -195,15 +246,27 @@ def export_model(
         data: whose images the file is compared on; default: what the model was trained on.
         overwrite: whether what is there is replaced.
         **options: of that function.
+
+    Raises:
+        ValueError: an option is not of that function, or out of range; or there is no model at `path`.
+        FileExistsError: `out` exists and `overwrite` is false, or it is not what the zoo wrote.
     """
+    write = getattr(export, registry.check_known("form", form, FORMS))
+    others = [name for name in options if name not in inspect.signature(write).parameters]
+    if others:
+        raise ValueError(
+            f"`{others[0]}` is no option of {FORMS[form].what} (--{others[0]} with --format {form}). Leave it "
+            "out, or choose litert."
+        )
+    tolerance = options.get("tolerance", 0)
+    if not is_number(tolerance) or not tolerance >= 0:
+        raise ValueError(f"`tolerance` must be a number >= 0. Received: tolerance={tolerance!r}")
+    files.check_new(out, overwrite, FORMS[form])
     model = runs.load(path)
     if form == "saved_model":
-        if options:
-            raise ValueError(f"A SavedModel takes no {', '.join(options)}: choose --format litert.")
-        return export.saved_model(model, out, overwrite=overwrite)
-    data = datasets.load(_data_of(path, data))
-    images = measured_images(data)
-    return getattr(export, form)(model, out, images, overwrite=overwrite, **options)
+        return write(model, out, overwrite=overwrite)
+    images = measured_images(datasets.load(_data_of(path, data)))
+    return write(model, out, images, overwrite=overwrite, **options)
 
 
 def measured_images(data: datasets.Dataset) -> np.ndarray:
@@ -218,7 +281,7 @@ def _data_of(path: str | os.PathLike, data: str | None) -> str:
         data = presets.facts(path)["data"]
         if data is not None:
             return data
-    elif Path(path).is_dir():
+    elif files.path_of(path).is_dir():
         return runs.load_config(path).data
     raise ValueError(
         f"Expected a dataset, since {path} does not tell its own. Pass --data NAME (data=...)."
@@ -228,7 +291,7 @@ def _data_of(path: str | os.PathLike, data: str | None) -> str:
 def write_scores(file: str | os.PathLike, scores: Mapping[str, float], **how) -> None:
     """Writes `scores.json`: the scores, and how they were taken, on what hardware and by which versions."""
     made = {"hardware": hardware.describe(), "commit": commit(), "versions": versions()}
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    files.target_of(file).parent.mkdir(parents=True, exist_ok=True)
     files.write_json(file, {"scores": dict(scores), "how": {**how, **made}})
 
 
@@ -321,11 +384,10 @@ def not_vital(what: str) -> Iterator[None]:
 
 
 def save_figure(figure: Figure, file: str | os.PathLike) -> None:
-    """Writes a figure as an image file; the suffix chooses the format."""
-    file = Path(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole_file(file) as partial:
-        figure.savefig(partial)
+    """Writes a figure as an image file; the suffix chooses the format, which without one is PNG."""
+    files.target_of(file).parent.mkdir(parents=True, exist_ok=True)
+    with files.whole_file(file) as partial, partial.open("wb") as content:
+        figure.savefig(content, format=_suffix(file))
 
 
 def pixels(figure: Figure) -> np.ndarray:

@@ -26,10 +26,15 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from zoo import files, models, presets  # noqa: F401  Keras finds the models' classes once they are imported.
+from zoo import archives, files, models, presets
+from zoo.checks import is_number
+from zoo.locks import LOCK, alone_in
 
 KEPT_CHECKPOINTS = 2
+NO_RUN = "Expected the folder of a run. Received: {}, without config.json."
+RESTORE = "Restore it from a copy, or choose another --out."
 
 
 class Diverged(RuntimeError):
@@ -50,6 +55,7 @@ class Config:
     seed: int
     precision: str
     learning_rate: float
+    images: str | None = dataclasses.field(default=None, compare=False)  # their fingerprint
 
 
 def default_folder(config: Config) -> Path:
@@ -71,13 +77,13 @@ def load(path: str | os.PathLike, custom_objects: Mapping[str, Any] | None = Non
     """
     if presets.is_preset(path):
         return presets.from_preset(path)
-    path = Path(path)
+    path = files.path_of(path)
     file = path / "model.keras" if path.is_dir() else path
     if not file.exists():
         raise ValueError(
             f"Expected a preset, a run folder or a .keras file. Received: {path}, where {file} is missing."
         )
-    return _load(file, custom_objects)
+    return _model_of(file, custom_objects)
 
 
 def load_config(folder: str | os.PathLike) -> Config:
@@ -86,15 +92,24 @@ def load_config(folder: str | os.PathLike) -> Config:
     Raises:
         ValueError: the folder holds no run.
     """
-    file = Path(folder) / "config.json"
+    file = files.path_of(folder) / "config.json"
     try:
-        return Config(**files.read_json(file))
+        return _checked(Config(**files.read_json(file)))
     except FileNotFoundError:
-        raise ValueError(
-            f"Expected the folder of a run. Received: {folder}, without config.json."
-        ) from None
+        raise ValueError(NO_RUN.format(folder)) from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"{file} is damaged or of another version: {error}") from None
+
+
+def _checked(config: Config) -> Config:
+    """The configuration, if its values are of the types that they are declared with."""
+    for field in dataclasses.fields(Config):
+        value = getattr(config, field.name)
+        kind = dict if field.name == "settings" else field.type
+        fits = is_number(value) if kind is float else isinstance(value, kind)
+        if not fits or (kind is int and isinstance(value, bool)):
+            raise ValueError(f"{field.name} is {value!r:.80}")
+    return config
 
 
 def alike(folders: Sequence[str | os.PathLike]) -> Config:
@@ -115,15 +130,27 @@ def alike(folders: Sequence[str | os.PathLike]) -> Config:
 
 
 def check_free(folder: Path) -> None:
-    """Raises `ValueError` unless the folder is new or empty."""
+    """Raises `ValueError` unless the folder is new, or holds nothing but what a killed process left half-written."""
     if (folder / "config.json").exists():
         raise ValueError(
             f"{folder} holds a run already. Continue it with --resume (resume=True), or choose another --out."
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_blank(folder):
         raise ValueError(
             f"Expected `out` to be a new or empty folder. Received: {folder}, which holds other files."
         )
+
+
+def check_there(folder: Path) -> None:
+    """Raises `ValueError` if there is no folder that a run could be resumed in."""
+    if not folder.exists():
+        raise ValueError(NO_RUN.format(folder))
+
+
+def _is_blank(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    return all(files.is_partial(path) or path.name == LOCK for path in folder.iterdir())
 
 
 def open_folder(folder: Path, config: Config) -> None:
@@ -135,13 +162,21 @@ def open_folder(folder: Path, config: Config) -> None:
 
 @contextlib.contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Says of an error of the file system what it hit and what to do."""
+    """Holds a run's folder for this process, and says of an error of the file system what it hit and what to do.
+
+    Raises:
+        ValueError: another process trains there.
+        OSError: the disk is full, the folder cannot be written to, ...
+    """
     try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error).partition("\n")[0]
+        with alone_in(folder):
+            yield
+    except (OSError, tf.errors.OpError) as error:
+        cause = error if isinstance(error, OSError) else files.disk_error(error.message)
+        if cause is None:
+            raise
         raise OSError(
-            f"Cannot write the run to {folder}: {reason}. Make room, or choose another --out; what "
+            f"Cannot write the run to {folder}: {files.reason_of(cause)}. Make room, or choose another --out; what "
             "is there is whole, and --resume continues from it."
         ) from error
 
@@ -151,14 +186,32 @@ def _as_written(value):
     return json.loads(json.dumps(value))
 
 
+def is_written(value) -> bool:
+    """Whether a run's configuration can keep a value.
+
+    Example:
+        >>> is_written([4, "linear(1, 2)", None]), is_written(np.zeros(2))
+        (True, False)
+    """
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def restore(folder: Path, config: Config) -> keras.Model | None:
     """The compiled model of the run's last checkpoint; None where it has none yet.
 
     Raises:
-        ValueError: the run has another configuration, or its last checkpoint is damaged.
+        ValueError: the run has another configuration or other images, or a file of it is damaged.
     """
+    if folder.is_dir() and _is_blank(folder):
+        return None  # killed before it began
     before = load_config(folder)
     for field in dataclasses.fields(Config):
+        if field.name == "images":
+            continue
         old, new = getattr(before, field.name), _as_written(getattr(config, field.name))
         prolonged = field.name == "steps" and new > old
         if old != new and not prolonged:
@@ -166,11 +219,20 @@ def restore(folder: Path, config: Config) -> keras.Model | None:
                 f"{folder} was started with {field.name}={old!r}. Received: {field.name}={new!r}. "
                 "Resume with the same configuration (only `steps` may grow), or choose another --out."
             )
+    if before.images is not None and before.images != config.images:
+        raise ValueError(
+            f"The images of {config.data} are not those that {folder} was started with. Resume with the same images, "
+            "or choose another --out."
+        )
     unfinished = checkpoints(folder)
     finished = folder / "model.keras"
-    if unfinished:
-        return _load(unfinished[-1])
-    return _load(finished) if finished.exists() else None
+    if not unfinished and not finished.exists():
+        return None
+    history = read_history(folder)
+    model = _model_of(unfinished[-1] if unfinished else finished)
+    if not history and int(model.optimizer.iterations) >= config.steps:
+        raise ValueError(f"{folder / 'history.csv'} is missing or empty. {RESTORE}")
+    return model
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -205,15 +267,24 @@ def save(model: keras.Model, file: Path) -> None:
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """Rows of `history.csv`; none where there is no such file."""
+    """Rows of `history.csv`; none where there is no such file.
+
+    Raises:
+        ValueError: it holds something else.
+    """
     file = folder / "history.csv"
     if not file.exists():
         return []
-    with file.open(newline="", encoding="utf-8") as lines:
-        rows = [
-            {name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)
-        ]
-    return [{**row, "step": int(row["step"])} for row in rows]
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = [
+                {name: float(value) for name, value in row.items()}
+                for row in csv.DictReader(lines, strict=True)
+            ]
+        return [{**row, "step": int(row["step"]), "seconds": row["seconds"]} for row in rows]
+    except (ValueError, TypeError, KeyError, OverflowError, csv.Error):
+        expected = "a column of numbers for step, seconds, loss and each of its terms"
+        raise ValueError(f"{file} is damaged: expected {expected}. {RESTORE}") from None
 
 
 def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
@@ -223,6 +294,18 @@ def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     files.write_text(folder / "history.csv", text.getvalue())
+
+
+def _model_of(file: Path, custom_objects: Mapping[str, Any] | None = None) -> keras.Model:
+    """The model of a file, if it is one of the zoo, or a subclass of one."""
+    archives.check(file)
+    model = _load(file, custom_objects)
+    if not isinstance(model, models.VAE):
+        raise ValueError(
+            f"Expected a model of the zoo. Received: {file}, which holds a {type(model).__name__} of "
+            f"{type(model).__module__.partition('.')[0]}."
+        )
+    return model
 
 
 def _load(file: Path, custom_objects: Mapping[str, Any] | None = None) -> keras.Model:

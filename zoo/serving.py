@@ -22,7 +22,7 @@ from urllib.parse import quote
 import numpy as np
 import tensorflow as tf
 
-from zoo import files, presets
+from zoo import files, layouts, presets
 from zoo.extras import need
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
@@ -61,6 +61,7 @@ def configure(folders: Iterable[str | os.PathLike], out: str | os.PathLike) -> l
     Raises:
         Damaged: a preset is not whole, or there is a link, an empty folder or a special file in a SavedModel.
         ValueError: a folder holds no SavedModel of the zoo, its name no model can have, or two have one name.
+        FileExistsError: a file of these names in `out` is not the zoo's.
         ImportError: the protocol is not installed: `pip install "vae-zoo[serving]"`.
 
     Example:
@@ -71,8 +72,13 @@ def configure(folders: Iterable[str | os.PathLike], out: str | os.PathLike) -> l
         [('small_vae', 1)]
     """
     need("tensorflow_serving", extra="serving")
-    out = Path(out)
+    out = files.path_of(out)
     sources = _sources(folders)
+    changed = layouts.SERVING.changed(out)
+    if changed:
+        raise FileExistsError(
+            f"{out / changed[0]} is not the zoo's, and is not replaced. Choose another --out, or move it away."
+        )
     served = [
         _place(name, version, source, out / "models" / name)
         for name, versions in sources.items()
@@ -124,7 +130,7 @@ def _curl(name: str) -> str:
 def _sources(folders: Iterable[str | os.PathLike]) -> dict[str, list[tuple[int, Path]]]:
     """Name to its numbered SavedModels."""
     found = {}
-    for folder in map(Path, folders):
+    for folder in map(files.path_of, folders):
         if presets.is_folder_of_preset(folder):
             presets.verify(folder, only="1/")
         versions = _versions(folder) or _versions(folder / "saved_model")

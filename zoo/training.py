@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import math
 import os
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,15 @@ from zoo import (
     runs,
     schedules,
 )
-from zoo.checks import check_integer
+from zoo.checks import check_integer, is_number
 from zoo.runs import Diverged
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 LOG_EVERY = 100
+# Of each latent, at least: two weights to and one from 128 units, each with its gradient and Adam's two moments.
+LATENT_BYTES = 3 * 128 * 4 * 4
+LOOKED_AT = 2**31  # bytes of images
+CHUNK = 1024  # images
 CHECKPOINT_EVERY = 500
 # Arguments of every model that a run gives by itself, or that are no settings.
 OF_THE_RUN = {
@@ -104,8 +110,9 @@ def train(
             something that is no NaN, such as a discriminator that has won, and the card says so as well.
 
     Raises:
-        ValueError: an argument is wrong; `out` holds another run; the run to resume has another configuration, or a
-            damaged checkpoint. Nothing is written.
+        ValueError: an argument is wrong; `out` holds another run, or another process trains there; the run to resume
+            has another configuration, other images, or a damaged file. Nothing is written.
+        MemoryError: the machine has not the memory for so many latents, or images in a batch.
         Diverged: the loss became NaN or infinite.
 
     Example:
@@ -122,17 +129,22 @@ def train(
         steps=steps,
         batch_size=batch_size,
         latent_dim=latent_dim,
-        likelihood=likelihood,
+        likelihood=_as_text("likelihood", likelihood),
         settings={**cls.short_run, **(settings or {})},
         seed=seed,
         precision=precision,
         learning_rate=cls.short_learning_rate if learning_rate is None else learning_rate,
     )
-    _check(config)
+    config = _checked(config)
     check_integer("checkpoint_every", checkpoint_every, least=1)
     images = datasets.load(config.data)
-    folder = Path(out or runs.default_folder(config))
-    with runs.writing_to(folder):
+    _check_memory(config, images)
+    config = dataclasses.replace(config, images=fingerprint(images))
+    folder = files.path_of(out or runs.default_folder(config))
+    folder = files.target_of(folder) if folder.is_symlink() else folder
+    if resume:
+        runs.check_there(folder)
+    with runs.writing_to(folder), _memory_errors(config):
         if not resume:
             runs.check_free(folder)
         trained = (resume and runs.restore(folder, config)) or make_model(config, images)
@@ -150,9 +162,14 @@ def make_model(config: runs.Config, data: datasets.Dataset) -> keras.Model:
     """
     cls = registry.get("models", config.model)
     allowed = settings_of(cls)
-    for name in config.settings:
+    for name, value in config.settings.items():
         if name not in allowed:
             raise ValueError(registry.unknown(f"setting of {config.model}", name, allowed))
+        if not runs.is_written(value):
+            raise ValueError(
+                f"Setting `{name}` must be a plain value, or text such as 'linear(4, 1000)'. Received: "
+                f"{type(value).__name__}."
+            )
     settings = {name: _setting(value) for name, value in config.settings.items()}
     if "dataset_size" in allowed:
         settings.setdefault("dataset_size", len(data))
@@ -221,10 +238,26 @@ def _kind(data) -> str:
     return type(data).__name__ + ("" if shape is None else f" of shape {tuple(shape)}")
 
 
-def _check(config: runs.Config) -> None:
-    for name in ("steps", "batch_size", "latent_dim"):
-        check_integer(name, getattr(config, name), least=1)
-    check_integer("seed", config.seed, least=0)
+def _as_text(name: str, value) -> str:
+    """An argument that a run keeps as text, so that it can be resumed and scored from its folder alone."""
+    if not isinstance(value, str):
+        raise ValueError(
+            f"`{name}` must be text, which the run keeps: a name or a call. Received: {type(value).__name__}. "
+            "Train a model with such an object by model.fit."
+        )
+    return value
+
+
+def _checked(config: runs.Config) -> runs.Config:
+    """The configuration, if its values are in range, with plain numbers."""
+    numbers = {
+        name: check_integer(name, getattr(config, name), least=least)
+        for name, least in (("steps", 1), ("batch_size", 1), ("latent_dim", 1), ("seed", 0))
+    }
+    if not is_number(config.learning_rate):
+        raise ValueError(
+            f"`learning_rate` must be a number. Received: learning_rate={config.learning_rate!r}"
+        )
     if not 0 < config.learning_rate < math.inf:
         raise ValueError(
             f"`learning_rate` must be > 0. Received: learning_rate={config.learning_rate!r}"
@@ -237,6 +270,57 @@ def _check(config: runs.Config) -> None:
             UserWarning,
             stacklevel=3,
         )
+    return dataclasses.replace(config, **numbers)
+
+
+def _check_memory(config: runs.Config, data: datasets.Dataset) -> None:
+    """Checks that what grows with the batch, or with the latents, is less than the machine's memory.
+
+    Raises:
+        MemoryError: it is not.
+    """
+    there = hardware.memory()
+    for name, each in (
+        ("batch_size", math.prod(data.image_shape) * 4),
+        ("latent_dim", LATENT_BYTES),
+    ):
+        least = getattr(config, name) * each
+        if there is not None and least > there:
+            raise MemoryError(
+                f"`{name}`={getattr(config, name)} takes {least / 2**30:,.0f} GiB of memory at least. This machine has "
+                f"{there / 2**30:,.0f} GiB. Choose a smaller {name} (--{name.replace('_', '-')})."
+            )
+
+
+@contextlib.contextmanager
+def _memory_errors(config: runs.Config) -> Iterator[None]:
+    """Says of an allocation that failed what to do."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        if files.disk_error(error.message) is not None:
+            raise
+        raise MemoryError(
+            f"The memory does not suffice for batches of {config.batch_size} images and {config.latent_dim} latents. "
+            "Choose a smaller batch_size (--batch-size) or latent_dim (--latent-dim)."
+        ) from error
+
+
+def fingerprint(data: datasets.Dataset) -> str | None:
+    """What tells whether the images of a file or folder are the same as before; None where they are rendered.
+
+    Of more than 2 GiB of images, some that are spread evenly are looked at.
+    """
+    while isinstance(getattr(data, "data", None), datasets.Dataset):
+        data = data.data  # what a part or a variant does with them, its text says
+    if not isinstance(data, datasets.Arrays):
+        return None
+    digest = hashlib.sha256(f"{len(data)} {data.image_shape} {data.image_dtype}".encode())
+    size = math.prod(data.image_shape) * np.dtype(data.image_dtype).itemsize
+    indices = np.arange(0, len(data), max(1, -(-len(data) * size // LOOKED_AT)))
+    for start in range(0, len(indices), CHUNK):
+        digest.update(data.images(indices[start : start + CHUNK]))
+    return digest.hexdigest()
 
 
 def _setting(value):
@@ -291,7 +375,9 @@ def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool)
     settings, last = dataclasses.asdict(config), history[-1]
     card = report.card(settings, scores, last, symptoms, samples=how["samples"], figures=drawn)
     files.write_text(folder / "card.md", card)
-    written = sorted(path for path in folder.rglob("*") if path.is_file())
+    written = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.name != runs.LOCK
+    )
     return Run(folder, model, scores, written)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from zoo import files
+
 
 def of(model, batch: int | None = None) -> dict[str, Callable]:
     """The signatures as `tf.function`s, by name.
@@ -65,4 +67,7 @@ def write(
     module.weights = list(variables.values())
     if default is not None:
         traced["serving_default"] = traced[default]
-    tf.saved_model.save(module, folder, signatures=traced)
+    try:
+        tf.saved_model.save(module, folder, signatures=traced)
+    except tf.errors.OpError as error:
+        raise files.disk_error(error.message, folder) or error from None

@@ -4,12 +4,11 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from zoo import files, registry
+from zoo import files, layouts, registry
 from zoo.checks import check_integer
 from zoo.export import _fidelity, _functions
 from zoo.export._fidelity import Exported
@@ -52,26 +51,27 @@ def litert(
         tolerance: largest absolute difference from the model, of any output; default by precision, see
             `zoo.export.litert.TOLERANCES`: 1e-4, 0.02, 0.15, 0.15. Pixels are in [0, 1], a latent's prior has
             standard deviation 1.
-        overwrite: whether an existing file is replaced.
+        overwrite: whether an existing LiteRT file of the zoo is replaced.
 
     Raises:
         zoo.export.Inexact: the file differs by more than `tolerance`, or does not run. Nothing is written.
-        FileExistsError: the file exists and `overwrite` is false.
+        FileExistsError: the file exists and `overwrite` is false, or it is no LiteRT file of the zoo.
         ImportError: ai-edge-litert is not installed: `pip install "vae-zoo[litert]"`.
         ValueError: an argument is out of range.
 
     Example:
         >>> import tempfile, zoo
+        >>> from pathlib import Path
         >>> model = zoo.models.VAE((8, 8, 1), latent_dim=2, seed=0)
         >>> images = zoo.datasets.load("digits").images(range(8))
         >>> made = litert(model, Path(tempfile.mkdtemp()) / "model.tflite", images)
         >>> made.errors["decode.images"] < 1e-4
         True
     """
-    path = Path(path)
+    path = files.path_of(path)
     registry.check_known("precision", precision, TOLERANCES)
     check_integer("batch", batch, least=1)
-    files.check_new(path, overwrite)
+    files.check_new(path, overwrite, layouts.LITERT)
     need("ai_edge_litert", extra="litert")
     model = in_float32(model)
     given = _fidelity.inputs(model, images, list(SIGNATURES))
@@ -79,7 +79,7 @@ def litert(
     errors = _measured(model, content, given, precision, batch)
     tolerance = TOLERANCES[precision] if tolerance is None else tolerance
     _fidelity.check(errors, tolerance, f"The {precision} LiteRT file")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.target_of(path).parent.mkdir(parents=True, exist_ok=True)
     with files.whole_file(path) as partial:
         partial.write_bytes(content)
     return Exported(path, len(content), errors)

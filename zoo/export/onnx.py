@@ -1,11 +1,10 @@
 """Models for ONNX runtimes: servers, desktops, browsers."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 
-from zoo import files
+from zoo import files, layouts
 from zoo.export import _fidelity, _functions
 from zoo.export._fidelity import Exported
 from zoo.export._float32 import in_float32
@@ -35,23 +34,24 @@ def onnx(
         path: the new folder.
         images: `(n, *image_shape)`, float in [0, 1] or uint8: some that the model was trained for.
         tolerance: largest absolute difference from the model, of any output.
-        overwrite: whether an existing folder is replaced.
+        overwrite: whether an existing folder of such files is replaced.
 
     Raises:
         zoo.export.Inexact: a file differs by more than `tolerance`. Nothing is written.
-        FileExistsError: the folder exists and `overwrite` is false.
+        FileExistsError: the folder exists and `overwrite` is false, or it holds other files.
         ImportError: tf2onnx or onnxruntime is not installed: `pip install "vae-zoo[onnx]"`.
 
     Example:
         >>> import tempfile, zoo
+        >>> from pathlib import Path
         >>> model = zoo.models.VAE((8, 8, 1), latent_dim=2, seed=0)
         >>> images = zoo.datasets.load("digits").images(range(8))
         >>> made = onnx(model, Path(tempfile.mkdtemp()) / "onnx", images)
         >>> sorted(file.name for file in made.path.iterdir())
         ['decoder.onnx', 'encoder.onnx']
     """
-    path = Path(path)
-    files.check_new(path, overwrite)
+    path = files.path_of(path)
+    files.check_new(path, overwrite, layouts.ONNX)
     need("tf2onnx", "onnxruntime", extra="onnx")
     model = in_float32(model)
     functions = _functions.of(model)
@@ -59,7 +59,7 @@ def onnx(
     given = _fidelity.inputs(model, images, list(PARTS.values()))
     errors = _fidelity.measure(model, _runner(protos), given)
     _fidelity.check(errors, tolerance, "The ONNX file")
-    with files.whole_folder(path, overwrite=overwrite) as folder:
+    with files.whole_folder(path, overwrite=overwrite, layout=layouts.ONNX) as folder:
         for part, content in protos.items():
             (folder / f"{part}.onnx").write_bytes(content)
     return Exported(path, sum(map(len, protos.values())), errors)

@@ -1,9 +1,8 @@
 """Models for TensorFlow and TF Serving, without Keras and without the zoo."""
 
 import os
-from pathlib import Path
 
-from zoo import files
+from zoo import files, layouts
 from zoo.export import _functions
 from zoo.export._fidelity import Exported
 from zoo.export._weights import served
@@ -28,13 +27,13 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> E
     Args:
         model: any model with `image_shape`, `latent_dim`, `encode`, `posterior_tensors`, `decode` and `sample`.
         path: the new folder.
-        overwrite: whether an existing folder is replaced.
+        overwrite: whether an existing SavedModel of the zoo is replaced.
 
     Returns:
         Where it is and how large; it gives the model's numbers to the bit.
 
     Raises:
-        FileExistsError: the folder exists and `overwrite` is false.
+        FileExistsError: the folder exists and `overwrite` is false, or it is no SavedModel of the zoo.
 
     Example:
         >>> import tempfile, zoo, tensorflow as tf
@@ -44,8 +43,8 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> E
         >>> loaded.signatures["decode"](latents=tf.zeros((3, 10)))["images"].shape
         TensorShape([3, 8, 8, 1])
     """
-    with files.whole_folder(path, overwrite=overwrite) as folder:
+    with files.whole_folder(path, overwrite=overwrite, layout=layouts.SAVED_MODEL) as folder:
         weights = [weight.value for weight in served(model)]
         _functions.write(_functions.of(model), str(folder), default="encode", weights=weights)
         size = files.size_of(folder)
-    return Exported(Path(path), size, {})
+    return Exported(files.path_of(path), size, {})

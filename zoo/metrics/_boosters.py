@@ -6,12 +6,15 @@ from typing import Any
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 
 from zoo import registry
+from zoo.checks import folded_seed
 from zoo.metrics._gradient_boosting import GradientBoosting
 
 
 def scikit_learn(trees: int, depth: int, seed: int) -> Any:
     """scikit-learn's exact trees, those of the published studies: what `GradientBoosting` is held against."""
-    return GradientBoostingClassifier(n_estimators=trees, max_depth=depth, random_state=seed)
+    return GradientBoostingClassifier(
+        n_estimators=trees, max_depth=depth, random_state=folded_seed(seed, bits=32)
+    )
 
 
 def hist_gradient_boosting(trees: int, depth: int, seed: int) -> Any:
@@ -22,7 +25,7 @@ def hist_gradient_boosting(trees: int, depth: int, seed: int) -> Any:
         max_leaf_nodes=2**depth,
         min_samples_leaf=1,
         early_stopping=False,
-        random_state=seed,
+        random_state=folded_seed(seed, bits=32),
     )
 
 
@@ -42,7 +45,7 @@ def lightgbm(trees: int, depth: int, seed: int) -> Any:
         min_child_samples=1,
         min_data_in_bin=1,
         importance_type="gain",
-        random_state=seed,
+        random_state=folded_seed(seed),
         deterministic=True,
         force_col_wise=True,
         n_jobs=1,

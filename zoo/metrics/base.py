@@ -295,6 +295,7 @@ def each(function: Callable, tasks: Sequence[tuple], costs: Iterable[float], job
     jobs = check_integer("jobs", jobs, least=1)
     order = np.argsort(-np.asarray(list(costs)), kind="stable")
     calls = (joblib.delayed(_alone)(function, tasks[task]) for task in order)
+    jobs = min(jobs, max(1, len(tasks)))
     done = joblib.Parallel(n_jobs=jobs, batch_size=1, pre_dispatch="all")(calls)
     return [done[place] for place in np.argsort(order)]
 

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from zoo.checks import check_fraction, check_integer
+from zoo.checks import check_fraction, check_integer, folded_seed
 from zoo.metrics import base
 
 
@@ -139,7 +139,7 @@ def _inform(
                 numbers,
                 discrete_features=False,
                 n_neighbors=neighbours,
-                random_state=seed,
+                random_state=folded_seed(seed, bits=32),
             )
     return information / entropy, _explicitness(codes, numbers, iterations)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import zoo
 from zoo import registry
-from zoo.files import PARTIAL
+from zoo.files import PARTIAL, path_of
 from zoo.presets import _integrity as integrity
 from zoo.presets._integrity import SUMS, Damaged
 from zoo.presets._table import table
@@ -59,8 +59,9 @@ def find(
     if hub.is_hub(name):
         return hub.find(name, offline=offline, show_progress=show_progress)
     if os.sep in os.fspath(name) or Path(name).is_dir():
-        integrity.verify(name)
-        return Path(name)
+        folder = path_of(name)
+        integrity.verify(folder)
+        return folder
     name = os.fspath(name)
     for root in own_folders():
         if (root / name / SUMS).exists():
@@ -70,15 +71,18 @@ def find(
 
 
 def is_preset(name: str | os.PathLike) -> bool:
-    """Whether this is the folder of a preset, a place on the Hub, or the name of a known one."""
+    """Whether this is the folder of a preset, a place on the Hub, or a known name that nothing else here has."""
     from zoo.presets import _hub as hub
 
-    return hub.is_hub(name) or is_folder_of_preset(name) or os.fspath(name) in table()
+    if hub.is_hub(name):
+        return True
+    is_known = os.fspath(name) in table() and not path_of(name).exists()
+    return is_folder_of_preset(name) or is_known
 
 
 def is_folder_of_preset(path: str | os.PathLike) -> bool:
     """Whether this is the folder of a preset, whole or not: it has checksums, or what a preset but no run has."""
-    path = Path(path)
+    path = path_of(path)
     lost_its_sums = (path / "config.json").exists() and (path / "1" / "saved_model.pb").exists()
     return os.path.lexists(path / SUMS) or lost_its_sums
 
@@ -104,7 +108,7 @@ def fetch(
         Unavailable: the address does not answer, has no such preset, or offers something else.
         FileExistsError: `out` exists, or another process made something else there meanwhile.
     """
-    out = Path(out)
+    out = path_of(out)
     if out.exists():
         raise FileExistsError(f"{out} exists. Choose another path, or remove it.")
     address = _address(name, address)

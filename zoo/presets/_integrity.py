@@ -8,16 +8,13 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from zoo.files import path_of
+from zoo.layouts import STRAY
+
 SUMS = "SHA256SUMS"
 LINE = re.compile(r"([0-9a-f]{64})  ([\w.\-]+(?:/[\w.\-]+)*)")
 MOST_LIST_BYTES = 2**20
 REMEDY = "Remove the folder; it is fetched again where there is an address to fetch it from."
-# What file managers leave beside the files they show. It is neither listed nor read nor copied.
-STRAY = re.compile(
-    r"\.DS_Store|\._.*|\.AppleDouble|\.Spotlight-V100|\.Trashes|\.fseventsd|__MACOSX|"
-    r"(eh)?thumbs\.db|desktop\.ini|\.directory|@eaDir|\.ipynb_checkpoints",
-    re.IGNORECASE,
-)
 # TensorFlow writes it into every SavedModel.
 EMPTY = "assets"
 
@@ -32,7 +29,7 @@ def write_sums(folder: str | os.PathLike) -> None:
     Raises:
         Damaged: the folder holds a link, an empty folder or a special file, or a name that the list cannot hold.
     """
-    folder = Path(folder)
+    folder = path_of(folder)
     names = [name for name in plain_files(folder) if name != SUMS]
     text = "".join(f"{digest(folder / name)}  {name}\n" for name in names)
     parse_sums(text)
@@ -79,7 +76,7 @@ def verify(folder: str | os.PathLike, only: str = "") -> dict[str, str]:
     Raises:
         Damaged: a file is missing, changed, a link or not in the list, or there is no list.
     """
-    folder = Path(folder)
+    folder = path_of(folder)
     sums = read_sums(folder)
     present = plain_files(folder)
     for name in sorted({*sums} - {*present}):

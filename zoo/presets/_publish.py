@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from zoo import files
+from zoo import files, layouts
 from zoo.presets import _integrity as integrity
 from zoo.presets._fetch import find, own_folders
 from zoo.presets._results import write_results
@@ -31,7 +31,7 @@ def publish(
         ValueError: there is none, or two have one name.
         FileExistsError: `out` exists and `overwrite` is false.
     """
-    folders = [Path(preset) for preset in presets] if presets else _own()
+    folders = [files.path_of(preset) for preset in presets] if presets else _own()
     if not folders:
         raise ValueError(
             "Expected at least one preset. Received: none, and saved_models/ is empty."
@@ -41,7 +41,7 @@ def publish(
         raise ValueError(
             f"Expected presets of different names. Received: {', '.join(map(str, folders))}."
         )
-    with files.whole_folder(out, overwrite=overwrite) as partial:
+    with files.whole_folder(out, overwrite=overwrite, layout=layouts.PUBLISHED) as partial:
         for folder in folders:
             names = [*integrity.read_sums(folder), integrity.SUMS]
             integrity.copy(folder, partial / folder.name, names)

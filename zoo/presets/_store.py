@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import export, files
+from zoo import export, files, layouts
 from zoo.presets import _configuration as configuration
 from zoo.presets import _hub as hub
 from zoo.presets import _integrity as integrity
@@ -29,10 +29,10 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
     Args:
         model: any model of the zoo.
         folder: the new folder, or `hf://USER/NAME` on the Hugging Face Hub.
-        overwrite: whether an existing one is replaced.
+        overwrite: whether an existing preset is replaced.
 
     Raises:
-        FileExistsError: the folder exists and `overwrite` is false.
+        FileExistsError: the folder exists and `overwrite` is false, or it is no preset.
         Unavailable: the Hub does not answer, or refuses.
         ValueError: the model holds what Keras does not load in safe mode, such as a lambda or a layer that is not
             registered, or cannot be read back.
@@ -51,9 +51,9 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
             save(model, made)
             hub.upload(made, os.fspath(folder), overwrite=overwrite)
         return
-    files.check_new(folder, overwrite)
+    files.check_new(folder, overwrite, layouts.PRESET)
     described = configuration.bare(model)
-    with files.whole_folder(folder, overwrite=overwrite) as partial:
+    with files.whole_folder(folder, overwrite=overwrite, layout=layouts.PRESET) as partial:
         _write(model, *described, partial)
         integrity.write_sums(partial)
 

@@ -14,6 +14,7 @@ from zoo import (
     files,
     image_files,
     information,
+    layouts,
     plots,
     presets,
     registry,
@@ -74,7 +75,7 @@ def make(
         precisions: of LiteRT files; each becomes `PRECISION.tflite`.
         held_out: images that the runs did not learn from, whose bound is reported beside; as for `zoo.datasets.load`.
         data_licence: what the card says of the data's licence; default: what the zoo knows of its own datasets.
-        overwrite: whether an existing folder is replaced.
+        overwrite: whether an existing preset is replaced.
         show_progress: whether progress bars are shown.
 
     Returns:
@@ -83,22 +84,22 @@ def make(
     Raises:
         ValueError: there is no run, one is not finished or lacks the score, or they differ in more than the seed; or
             a metric or precision is unknown. Nothing is written.
-        FileExistsError: `out` exists and `overwrite` is false.
+        FileExistsError: `out` exists and `overwrite` is false, or it is no preset.
         ImportError: ai-edge-litert is not installed: `pip install "vae-zoo[litert]"`.
     """
-    files.check_new(out, overwrite)
+    files.check_new(out, overwrite, layouts.PRESET)
     for precision in precisions:
         registry.check_known("precision", precision, PRECISIONS)
     if precisions:
         need("ai_edge_litert", extra="litert")  # known before minutes of work
-    rule, candidates = _candidates([Path(folder) for folder in folders], rule)
+    rule, candidates = _candidates([files.path_of(folder) for folder in folders], rule)
     best = max(candidates, key=lambda run: run.value)
     model = export.float32_copy(runs.load(best.folder))
     data = datasets.load(best.config.data)
     beside = None if held_out is None else evaluation.matching(model, datasets.load(held_out))
     how = {"samples": samples, "seed": check_integer("seed", seed, least=0), "jobs": jobs}
     found, scored = measured(model, best.config, data, metrics, how, show_progress)
-    with files.whole_folder(out, overwrite=overwrite) as partial:
+    with files.whole_folder(out, overwrite=overwrite, layout=layouts.PRESET) as partial:
         presets.write(model, partial)
         facts = {
             **scored,
@@ -113,9 +114,9 @@ def make(
         for name, figure in _figures(model, data, best, found.table).items():
             save_compressed(figure, partial / "figures" / f"{name}.png")
         draw_factors(partial, found.table, data, type(model).__name__)
-        files.write_text(partial / "card.md", card(partial, Path(out).name))
+        files.write_text(partial / "card.md", card(partial, files.path_of(out).name))
         presets.write_sums(partial)
-    return Path(out)
+    return files.path_of(out)
 
 
 def _candidates(folders: list[Path], rule: str | None) -> tuple[str, list[Candidate]]:
@@ -134,6 +135,10 @@ def _value(folder: Path, rule: str) -> float:
         raise ValueError(
             f"{folder} is not finished: it has no scores.json. Finish it: zoo train ... --resume"
         ) from None
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(f"{folder / 'scores.json'} is damaged. {runs.RESTORE}") from None
+    if not runs.read_history(folder):
+        raise ValueError(f"{folder / 'history.csv'} is missing or empty. {runs.RESTORE}")
     if rule not in scores:
         raise ValueError(f"{folder} has no score `{rule}`. It has: {', '.join(scores)}.")
     return scores[rule]

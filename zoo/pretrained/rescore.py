@@ -1,10 +1,11 @@
 """A preset's scores, taken anew."""
 
+import dataclasses
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo import datasets, evaluation, files, presets, report, runs
+from zoo import datasets, evaluation, files, layouts, presets, report, runs
 from zoo.checks import check_integer
 from zoo.pretrained.card import card
 from zoo.pretrained.make import bound_of, draw_factors, measured
@@ -39,8 +40,10 @@ def rescore(
     Raises:
         ValueError: the folder holds no preset, a file of it is damaged, or a metric is unknown. Nothing is written.
     """
-    folder = Path(folder)
+    folder = files.path_of(folder)
     listed = presets.verify(folder)
+    layout = dataclasses.replace(layouts.PRESET, others=tuple(listed))
+    files.check_new(folder, overwrite=True, layout=layout)
     model, facts = presets.from_preset(folder), files.read_json(folder / "scores.json")["how"]
     config = runs.Config(**facts["training"]["config"])
     data = datasets.load(config.data)
@@ -50,7 +53,7 @@ def rescore(
     if facts.get("held_out"):
         beside = facts["held_out"]["data"]
         kept["held_out"] = {"data": beside, **bound_of(model, datasets.load(beside), how)}
-    with files.whole_folder(folder, overwrite=True) as partial:
+    with files.whole_folder(folder, overwrite=True, layout=layout) as partial:
         presets.copy(folder, partial, listed)
         report.write_scores(partial / "scores.json", found.scores, **scored, **kept)
         draw_factors(partial, found.table, data, type(model).__name__)
