@@ -1,10 +1,12 @@
 """What a model offers to other programs: functions of tensors with named inputs and outputs."""
 
+import functools
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
 from zoo.export._guards import guarded
+from zoo.layers import never_empty
 
 
 def of(model, batch: int | None = None, guards: bool = False) -> dict[str, Callable]:
@@ -44,9 +46,20 @@ def of(model, batch: int | None = None, guards: bool = False) -> dict[str, Calla
     if guards:
         functions = {name: (guarded(*parts), parts[1]) for name, parts in functions.items()}
     return {
-        name: tf.function(function, specs, autograph=False)
+        name: tf.function(_small(function), specs, autograph=False)
         for name, (function, specs) in functions.items()
     }
+
+
+def _small(function: Callable) -> Callable:
+    """The function without what an empty batch needs: guards see to it, and other runtimes need nothing."""
+
+    @functools.wraps(function)
+    def traced(*inputs: tf.Tensor):
+        with never_empty():
+            return function(*inputs)
+
+    return traced
 
 
 def write(functions: Mapping[str, Callable], folder: str, default: str | None = None) -> None:
