@@ -507,9 +507,7 @@ def test_dci_of_float64_codes_is_that_of_float32_codes():
     exact = FACTORS[:, ::-1] / 3
     shaken = exact * (1 + 1e-15 * generator.normal(size=exact.shape))
     assert (shaken != exact).any()
-    scores = [
-        dci(codes, FACTORS, trees=5) for codes in (exact, shaken, exact.astype(np.float32))
-    ]
+    scores = [dci(codes, FACTORS, trees=5) for codes in (exact, shaken, exact.astype(np.float32))]
     assert scores[0] == scores[1] == scores[2]
 
 

@@ -248,9 +248,7 @@ def test_the_onnx_decoder_keeps_height_and_width(model, binary_digits, tmp_path)
 
 def test_onnx_answers_an_empty_batch_and_refuses_other_sizes(model, binary_digits, tmp_path):
     made = export.onnx(model, tmp_path / "onnx", binary_digits)
-    encoder, decoder = (
-        onnx_session(made.path / f"{part}.onnx") for part in ("encoder", "decoder")
-    )
+    encoder, decoder = (onnx_session(made.path / f"{part}.onnx") for part in ("encoder", "decoder"))
     [mean, _] = encoder.run(["mean", "log_variance"], {"images": binary_digits[:0]})
     assert mean.shape == (0, 3)
     [images] = decoder.run(None, {"latents": mean})

@@ -123,7 +123,9 @@ def _refused(error: Exception, model) -> Unsupported:
     """What the converter has no operation for; its message tells that in the words of its compiler."""
     text = str(error)
     found = re.findall(r'fused\["(\w+):", "([^"@]+)@', text)
-    operations = {node: operation for operation, node in found if operation in UNKNOWN.findall(text)}
+    operations = {
+        node: operation for operation, node in found if operation in UNKNOWN.findall(text)
+    }
     if operations:
         return unsupported("LiteRT", model, operations)
     return failed("LiteRT", f"files cannot be made: {text}")
