@@ -254,7 +254,7 @@ def test_onnx_answers_an_empty_batch_and_refuses_other_sizes(model, binary_digit
     [images] = decoder.run(None, {"latents": mean})
     assert images.shape == (0, *SHAPE)
     for shape in (SHAPE, (1, 4, 16, 1), (1, 1, *SHAPE)):
-        with pytest.raises(Exception, match="(?i)invalid"):
+        with pytest.raises(Exception, match=r"(?i)invalid"):
             encoder.run(None, {"images": np.zeros(shape, "f")})
 
 

@@ -23,8 +23,8 @@ class GradientBoosting:
     scikit-learn sorts each latent anew in every node; here it is sorted once, and a node's rows keep their order.
     Gradients are added as whole numbers of a unit so small that rounding stays that of floating point: such sums take a
     seventh of the time, and are the same in any order. The trees are those of scikit-learn but where several splits
-    are equally good: both then choose one at random. Codes are rounded to float32, as there: else trees split equal codes
-    of float64 by the last bits of their rounding. It also takes values closer than 1e-7 for equal, so that its
+    are equally good: both then choose one at random. Codes are rounded to float32, as there: else trees split equal
+    codes of float64 by the last bits of their rounding. It also takes values closer than 1e-7 for equal, so that its
     trees, unlike these, change with the scale of the codes.
 
     Args:

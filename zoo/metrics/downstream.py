@@ -35,7 +35,8 @@ def downstream(
         score = mean over factors of the accuracy on rows that were not learned from
 
     of two classifiers: boosted trees, and logistic regression whose penalty is chosen from ten by
-    accuracy in five folds, scikit-learn's `LogisticRegressionCV(Cs=10, cv=KFold(5))`. Smaller sets of rows to learn from are part of the larger ones.
+    accuracy in five folds, scikit-learn's `LogisticRegressionCV(Cs=10, cv=KFold(5))`. Smaller sets of rows to
+    learn from are part of the larger ones.
 
     `booster` is `"gradient_boosting"`, the published trees; `"scikit_learn"`, the same from that
     library; `"hist_gradient_boosting"`, which with the same number and depth of trees splits latents
