@@ -15,7 +15,7 @@ Names are loaded when they are first used: `import zoo` loads no TensorFlow.
 import importlib
 import os
 
-from zoo.tfds import register_when_imported
+from zoo import saved_classes, tfds
 
 __version__ = "0.1.0"
 
@@ -78,4 +78,5 @@ def __dir__() -> list[str]:
 
 
 _check_backend()
-register_when_imported()
+saved_classes.register_when_imported()
+tfds.register_when_imported()
