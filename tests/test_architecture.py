@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "callbacks": {"datasets", "evaluation"},
     "plots": set(),
     "tfds": set(),
-    "export": set(),
+    "export": {"layers"},
     "runs": {"models", "presets"},
     "presets": {"models", "export"},
     "serving": {"presets"},
