@@ -282,9 +282,9 @@ class InfoGAN(Adversarial):
         """One update of the discriminator; gives its values and the norm of its gradient."""
         images = self._scaled(images)
         fakes, _ = self.generate(tf.shape(images)[0], seed, training=True)
-        further = tf.random.fold_in(seed, 2)
+        further, weighed = tf.random.fold_in(seed, 2), _given(weights)
         return self.update_discriminator(
-            lambda: self.discriminator_values(images, fakes, further, weights=weights)
+            lambda: self.discriminator_values(images, fakes, further, **weighed)
         )
 
     def train_generator(self, n, seed) -> dict[str, tf.Tensor]:
@@ -303,7 +303,9 @@ class InfoGAN(Adversarial):
         fakes, _ = self.generate(n, tf.random.fold_in(seed, 1))
         further = tf.random.fold_in(seed, 2)
         of_generator = self.generator_values(n, tf.random.fold_in(seed, 0), training=False)
-        of_discriminator = self.discriminator_values(images, fakes, further, False, weights)
+        of_discriminator = self.discriminator_values(
+            images, fakes, further, training=False, **_given(weights)
+        )
         reconstruction = self.elbo_terms(images, seed=seed).reconstruction
         reported = {"reconstruction": _losses.weigh(reconstruction, weights)}
         return self.track(_losses.together(of_generator, of_discriminator, reported))
@@ -349,3 +351,8 @@ class InfoGAN(Adversarial):
 
 def _joined(continuous: tfd.Distribution, blocks: Sequence[tfd.Distribution]) -> tfd.Distribution:
     return _latents.Joint(continuous, blocks) if blocks else continuous
+
+
+def _given(weights) -> dict[str, tf.Tensor]:
+    """The argument for weights, where there are some: a subclass need not know it."""
+    return {} if weights is None else {"weights": weights}
