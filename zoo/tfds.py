@@ -11,9 +11,10 @@ some thousand a second.
     close = tfds.load("xysquares/spacing=1", split="train")
 """
 
-import sys
-from importlib.machinery import PathFinder
+import importlib
 from typing import Any
+
+from zoo.when_imported import when_imported
 
 LIBRARY = "tensorflow_datasets"
 NAMES = {"shapes3d": "shapes3d_raycast"}  # where TensorFlow Datasets has another set of that name
@@ -23,28 +24,7 @@ THREADS = 2
 
 def register_when_imported() -> None:
     """Registers the builders as soon as TensorFlow Datasets is imported: now, later or never."""
-    if LIBRARY in sys.modules:
-        register()
-    else:
-        sys.meta_path.insert(0, _Finder())
-
-
-class _Finder:
-    """Finds TensorFlow Datasets where Python would, and has the builders registered when it is loaded."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The library's own spec, with a loader that also calls `register`; `None` for all other modules."""
-        spec = PathFinder.find_spec(name, path, target) if name == LIBRARY else None
-        if spec is not None:
-            load = spec.loader.exec_module
-
-            def load_and_register(module: Any) -> None:
-                load(module)
-                sys.meta_path.remove(self)
-                register()
-
-            spec.loader.exec_module = load_and_register
-        return spec
+    when_imported(LIBRARY, register)
 
 
 def register() -> None:
@@ -57,9 +37,23 @@ def register() -> None:
     for dataset in registry.names("datasets"):
         name = NAMES.get(dataset, dataset)
         try:
-            type(name, (base,), {"name": name, "dataset": dataset, "__module__": __name__})
+            # An attribute of this module, where a pickle of a builder looks for its class.
+            globals()[name] = type(
+                name, (base,), {"name": name, "dataset": dataset, "__module__": __name__}
+            )
         except ValueError as error:
             warnings.warn(f"{dataset} is no builder of TensorFlow Datasets: {error}", stacklevel=2)
+
+
+def __getattr__(name: str) -> Any:
+    """A builder's class by its name, for a pickle that is read before TensorFlow Datasets is imported."""
+    from zoo import registry
+
+    if name == "Config" or name in {*registry.names("datasets"), *NAMES.values()} - set(NAMES):
+        importlib.import_module(LIBRARY)
+        if name in globals():
+            return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _builder() -> type:
@@ -77,10 +71,12 @@ def _builder() -> type:
     class Config(tfds.core.BuilderConfig):
         arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    Config.__module__, Config.__qualname__ = __name__, "Config"
+    globals()["Config"] = Config  # for pickles, too
     own = {"file_format", *inspect.signature(tfds.core.DatasetBuilder).parameters}
 
     class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        """A dataset of the zoo, in the order of its indices.
+        """A dataset of the zoo, in the order of its indices; files are shuffled where the reader asks for it.
 
         Arguments that are not the builder's are the dataset's; each choice of them is a configuration.
         """
@@ -113,6 +109,12 @@ def _builder() -> type:
 
         def _generate_examples(self):
             return _examples(self.data)
+
+        def _as_dataset(self, split, decoders=None, read_config=None, shuffle_files=False):
+            if shuffle_files:  # whoever asks for it wants no order; the library refuses it else
+                read_config = read_config or tfds.ReadConfig()
+                read_config = read_config.replace(enable_ordering_guard=False)
+            return super()._as_dataset(split, decoders, read_config, shuffle_files)
 
     return Builder
 

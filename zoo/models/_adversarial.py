@@ -10,6 +10,7 @@ from zoo import networks
 from zoo.checks import check_integer
 from zoo.models import _losses
 from zoo.models.vae import VAE, ElboTerms, adam, share_of_mean, update, watching
+from zoo.optimizers import loss_scaled
 
 
 class Adversarial(VAE):
@@ -30,7 +31,9 @@ class Adversarial(VAE):
         super().compile(optimizer, **kwargs)
         if discriminator_optimizer is None:
             discriminator_optimizer = adam(1e-4, beta_1=0.5, beta_2=0.9)
-        self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+        self.discriminator_optimizer = loss_scaled(
+            discriminator_optimizer, self.discriminator, wanted=kwargs.get("auto_scale_loss", True)
+        )
         if self.discriminator_optimizer is self.optimizer:
             raise ValueError(
                 "`discriminator_optimizer` must be another object than `optimizer`: each keeps the moments of its own "
@@ -114,7 +117,7 @@ class LatentAdversarial(Adversarial):
 
     def log_density_ratio(self, latents: tf.Tensor) -> tf.Tensor:
         """The discriminator's estimate of log q(z) - log r(z), `(batch,)`; its mean over q(z) is KL(q(z) || r(z))."""
-        logits = self.discriminator(latents)
+        logits = networks.applied(self.discriminator, latents)
         return logits[:, 0] - logits[:, 1]
 
     def adversarial_step(
@@ -152,7 +155,7 @@ class LatentAdversarial(Adversarial):
         """
         sizes = [tf.shape(latents)[0], tf.shape(others)[0]]
         both = tf.stop_gradient(tf.concat([latents, others], axis=0))
-        logits = self.discriminator(both, training=True)
+        logits = networks.applied(self.discriminator, both, training=True)
         real, fake = tf.split(logits[:, 0] - logits[:, 1], sizes)
         # The cross-entropy of two logits is softplus of wrong minus right.
         real_loss = tf.reduce_mean(tf.nn.softplus(-real))
@@ -169,11 +172,18 @@ class LatentAdversarial(Adversarial):
 
 
 def gradient_norm(gradients: Sequence[tf.Tensor], optimizer: keras.Optimizer) -> tf.Tensor:
-    """Euclidean norm of the gradient of a mean loss, all variables together, and all replicas of a strategy."""
+    """Euclidean norm of the gradient of a mean loss, of all variables and all replicas of a strategy together.
+
+    It is 0 for an update that is skipped: the optimizer of a network in float16 skips one whose scaled gradient is too
+    large for that type.
+    """
+    known = [tf.cast(gradient, tf.float32) for gradient in gradients if gradient is not None]
     replica = tf.distribute.get_replica_context()
     if replica.num_replicas_in_sync > 1:
-        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-    return tf.linalg.global_norm(gradients) / optimizer.scale_loss(tf.ones(()))
+        known = replica.all_reduce(tf.distribute.ReduceOp.SUM, known)
+    norm = tf.linalg.global_norm(known) / optimizer.scale_loss(tf.ones(()))
+    skips = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return tf.where(tf.math.is_finite(norm), norm, 0.0) if skips else norm
 
 
 def grouped(batches: tf.data.Dataset, size: int) -> tf.data.Dataset:
