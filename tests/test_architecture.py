@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "plots": set(),
     "image_files": set(),
     "tfds": set(),
-    "export": set(),
+    "export": {"layers"},
     "runs": {"models", "presets"},
     "presets": {"models", "export"},
     "serving": {"presets"},

@@ -64,6 +64,85 @@ def test_bare_tensorflow_gives_the_same_bits(trained, binary_digits, tmp_path):
     np.testing.assert_array_equal(out["sampled"], trained.sample(4, seed=7)[0])
 
 
+ATTACK = """
+import json, sys
+import numpy as np, tensorflow as tf
+signatures = tf.saved_model.load(sys.argv[1]).signatures
+for name, inputs in json.loads(sys.argv[2]):
+    _, specs = signatures[name].structured_input_signature
+    given = {key: tf.constant(np.full(shape, float(value)).astype(specs[key].dtype.as_numpy_dtype))
+             for key, (shape, value) in inputs.items()}
+    try:
+        answer = {key: list(value.shape) for key, value in signatures[name](**given).items()}
+    except tf.errors.InvalidArgumentError as error:
+        answer = str(error)
+    print("ANSWER", json.dumps(answer), flush=True)
+"""
+
+
+def attacked(folder, requests):
+    """What a process that serves a SavedModel answers: shapes, or the text of an error."""
+    script = [sys.executable, "-c", ATTACK, str(folder), json.dumps(requests)]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line[7:] for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
+    assert len(lines) == len(requests)
+    return [json.loads(line) for line in lines]
+
+
+IMAGE_SIGNATURES = ("encode", "encode_uint8", "reconstruct", "reconstruct_uint8", "serving_default")
+WRONG_IMAGES = [(), (8,), (8, 8), SHAPE, (3, 64), (1, 1, *SHAPE), (1, 4, 16, 1), (1, 16, 16, 1),
+                (1, 8, 8, 3), (1, 1, 8, 8), (0, 8, 8, 2), (1, 0, 8, 1)]  # fmt: skip
+WRONG_LATENTS = [(), (7,), (2, 6), (2, 8), (1, 1, 7), (0, 6)]
+
+
+def test_no_request_ends_the_process_that_serves(binary_digits, tmp_path):
+    models.JointVAE(SHAPE, 7, categories=(3,), seed=0).export(tmp_path / "1")
+    requests = [
+        [name, {"images": [shape, 0]}] for name in IMAGE_SIGNATURES for shape in WRONG_IMAGES
+    ]
+    requests += [["decode", {"latents": [shape, 0]}] for shape in WRONG_LATENTS]
+    requests += [["sample", {"n": [shape, 2], "seed": [(), 0]}] for shape in [(1,), (0,), (2,)]]
+    for request, answer in zip(requests, attacked(tmp_path / "1", requests), strict=True):
+        assert "is not compatible with expected shape" in answer, (request, answer)
+
+
+def test_a_server_answers_an_empty_batch_with_an_empty_answer(tmp_path):
+    models.JointVAE(SHAPE, 7, categories=(3,), seed=0).export(tmp_path / "1")
+    requests = [[name, {"images": [(0, *SHAPE), 0]}] for name in IMAGE_SIGNATURES]
+    requests += [["decode", {"latents": [(0, 7), 0]}], ["sample", {"n": [(), 0], "seed": [(), 1]}]]
+    posterior = {"mean": [0, 7], "mode": [0, 7], "log_variance": [0, 4]}
+    images = {"images": [0, *SHAPE]}
+    assert attacked(tmp_path / "1", requests) == [
+        posterior, posterior, images, images, posterior, images, {**images, "latents": [0, 7]},
+    ]  # fmt: skip
+
+
+def test_a_server_refuses_values_that_mean_nothing(tmp_path):
+    models.VAE(SHAPE, 7, seed=0).export(tmp_path / "1")
+    floats = [name for name in IMAGE_SIGNATURES if "uint8" not in name]
+    requests = [
+        [name, {"images": [(2, *SHAPE), value]}]
+        for name in floats
+        for value in ("nan", "inf", "-inf", -0.01, 1.01, 255)
+    ]
+    requests += [["decode", {"latents": [(2, 7), value]}] for value in ("nan", "-inf", 1e30)]
+    requests += [["sample", {"n": [(), n], "seed": [(), 0]}] for n in (-1, 4097, 2**31 - 1)]
+    for request, answer in zip(requests, attacked(tmp_path / "1", requests), strict=True):
+        assert "Expected " in answer, (request, answer)
+
+
+def test_one_bad_pixel_is_found_and_rounding_is_let_pass(trained, tmp_path, binary_digits):
+    trained.export(tmp_path / "1")
+    encode = tf.saved_model.load(tmp_path / "1").signatures["encode"]
+    for value in (np.nan, 1.5):
+        images = binary_digits[:33].copy()
+        images[20, 3, 3, 0] = value
+        with pytest.raises(tf.errors.InvalidArgumentError, match="Expected float images"):
+            encode(images=tf.constant(images))
+    assert encode(images=tf.fill((1, *SHAPE), 1.0000001))["mean"].shape == (1, 3)
+
+
 def test_weights_are_stored_once_and_without_the_discriminator(trained, tmp_path):
     trained.export(tmp_path / "1")
     data = (tmp_path / "1" / "variables" / "variables.data-00000-of-00001").stat().st_size

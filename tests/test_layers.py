@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.layers import FEW_FILTERS, Conv2DTranspose
+from zoo.layers import FEW_FILTERS, Conv2DTranspose, never_empty
 
 CASES = [
     {"filters": 1, "activation": "softplus"},  # smooth: at a kink rounding decides the gradient
@@ -88,6 +88,45 @@ def model(filters=2):
 def test_shapes_may_be_unknown():
     assert model().output_shape == (None, None, None, 2)
     assert model().predict(images().numpy(), verbose=0).shape == (3, 10, 14, 2)
+
+
+@pytest.mark.parametrize("how", ["eager", "graph", "open sizes", "predict"])
+@pytest.mark.parametrize("filters", [1, 3, FEW_FILTERS, FEW_FILTERS + 1])
+def test_an_empty_batch_gives_what_the_stock_layer_gives(filters, how):
+    layer, stock = pair(filters=filters)
+    sizes = (None, None) if how == "open sizes" else (3, 5)
+    found = []
+    for each in (layer, stock):
+        if how == "predict":
+            inputs = keras.Input((3, 5, 6))
+            call = keras.Model(inputs, each(inputs)).predict_on_batch
+        elif how == "eager":
+            call = each
+        else:
+            call = tf.function(each, input_signature=[tf.TensorSpec((None, *sizes, 6))])
+        found.append(tuple(call(np.zeros((0, 3, 5, 6), "f")).shape))
+    assert found == [(0, 6, 10, filters)] * 2
+
+
+def test_training_on_an_empty_batch_moves_nothing():
+    layer, _ = pair(filters=2)
+    _, _, *gradients = value_and_gradients(layer, images((0, 3, 5, 6)))
+    assert [gradient.shape for gradient in gradients] == [w.shape for w in layer.weights]
+    assert not any(np.any(gradient) for gradient in gradients)
+
+
+def test_a_batch_that_is_never_empty_needs_no_reshape():
+    layer, _ = pair(filters=1)
+
+    def operations():
+        traced = tf.function(lambda x: layer(x)).get_concrete_function(
+            tf.TensorSpec((None, 5, 7, 6))
+        )
+        return {operation.type for operation in traced.graph.get_operations()}
+
+    assert "Shape" in operations()
+    with never_empty():
+        assert "Shape" not in operations()
 
 
 def test_a_known_size_stays_known():

@@ -27,7 +27,7 @@ from zoo.likelihoods import (
 from zoo.likelihoods._blur import GeneralBlur, SeparableBlur, blur_form
 from zoo.likelihoods._location_scale import Deviation
 from zoo.likelihoods.beta import log_gamma_excess
-from zoo.likelihoods.continuous_bernoulli import mean_from_end
+from zoo.likelihoods.continuous_bernoulli import log_density, mean_from_end
 
 tfd = tfp.distributions
 FLOOR = math.exp(-6)
@@ -373,6 +373,38 @@ def test_continuous_bernoulli_value_and_gradient(wrap, x):
     eta, x = eta.astype(np.float64), np.float64(np.float32(x))
     np.testing.assert_allclose(flat(value), x * eta - log_partition(eta), rtol=2e-7, atol=4e-6)
     np.testing.assert_allclose(flat(gradient), x - continuous_mean(eta), rtol=1e-6, atol=3e-7)
+
+
+@modes()
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1000.0, 30_000.0])
+def test_continuous_bernoulli_keeps_its_digits_for_large_and_small_logits(wrap, scale):
+    random = np.random.default_rng(1)
+    eta = (scale * random.normal(size=20_000)).astype(np.float32)
+    x = random.uniform(size=eta.shape).astype(np.float32)
+    value = wrap(lambda o: ContinuousBernoulli()(o).log_prob(pixels(x)))(pixels(eta))
+    size, x = np.abs(eta.astype(np.float64)), x.astype(np.float64)
+    end = np.where(eta > 0, 1 - x, x)
+    far = np.maximum(size, 0.01)
+    expected = np.where(
+        size < 0.01,
+        size * (0.5 - end) - size**2 / 24 + size**4 / 2880,
+        np.log(far) - far * end - np.log1p(-np.exp(-far)),
+    )
+    np.testing.assert_allclose(flat(value), expected, rtol=2e-5)
+
+
+def test_continuous_bernoulli_gradients_of_what_is_broadcast():
+    eta = tf.constant(np.linspace(-3, 5, 12).reshape(4, 1, 3), tf.float32)
+    x = tf.constant(np.linspace(0, 1, 6).reshape(2, 3), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch([eta, x])
+        value = log_density(eta, x)
+    assert value.shape == (4, 2, 3)
+    wide, seen = (array.numpy().astype(np.float64) for array in (eta, x))
+    slopes = seen - continuous_mean(wide)
+    by_eta, by_x = tape.gradient(value, [eta, x])
+    np.testing.assert_allclose(by_eta, slopes.sum(axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(by_x, np.broadcast_to(wide, slopes.shape).sum(axis=0), rtol=1e-6)
 
 
 @modes()

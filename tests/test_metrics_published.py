@@ -12,12 +12,13 @@ import pytest
 from scipy.stats import entropy
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.feature_selection import mutual_info_classif
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import log_loss, mutual_info_score, roc_auc_score
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import KFold
 from sklearn.svm import LinearSVC
 
 from zoo import metrics
+from zoo.metrics import base
 
 SIZES = (3, 6, 40, 32, 32)
 FACTORS = np.indices(SIZES).reshape(5, -1).T
@@ -217,7 +218,7 @@ def literal_downstream(grid, train, trees):
     x_test, v_test = grid.sample(5000)
     learners = (
         GradientBoostingClassifier(n_estimators=trees),
-        GridSearchCV(LogisticRegression(), {"C": np.logspace(-4, 4, 10)}, cv=KFold(5)),
+        LogisticRegressionCV(Cs=10, cv=KFold(5)),
     )
     return [
         np.mean(
@@ -230,7 +231,26 @@ def literal_downstream(grid, train, trees):
     ]
 
 
-@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+CHANGES = "ignore:.*(scoring|LogisticRegressionCV|l1_ratios):FutureWarning"
+
+
+@pytest.mark.filterwarnings("ignore")  # scikit-learn's of its own future defaults
+@pytest.mark.parametrize("noise", [0.1, 0.4, 2.0])
+def test_downstream_of_equal_rows_is_that_of_the_published_classifier(noise):
+    codes, factors, sizes = code(noise), FACTORS[:, :3], (40, 200)
+    scores = metrics.downstream(codes, factors, seed=3, train_samples=sizes, trees=1)
+    split = base.split_table(base.random_generator(3), codes, factors, max(sizes), 5000)
+    for size in sizes:
+        expected = []
+        for train, test in split.factors.values():
+            with base.one_thread():
+                model = LogisticRegressionCV(Cs=10, cv=KFold(5))
+                model.fit(split.train[:size], train[:size])
+            expected.append(np.mean(model.predict(split.test) == test))
+        assert scores[f"downstream_logistic_{size}"] == np.mean(expected)
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge", CHANGES)
 def test_downstream_agrees_with_the_published_classifiers(codes):
     scores = metrics.downstream(codes, FACTORS, seed=2, train_samples=(300,), trees=4)
     expected = literal_downstream(Grid(codes, seed=1), 300, trees=4)

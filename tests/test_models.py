@@ -295,7 +295,7 @@ def test_density_ratio_recovers_the_total_correlation_of_a_gaussian():
     @tf.function
     def step(seed):
         permuted = permute_dims(draw(512, 2 * seed), (seed, 1))
-        return model.train_discriminator(draw(512, 2 * seed + 1), permuted)
+        return model.train_discriminator(draw(512, 2 * seed + 1), permuted)["discriminator_loss"]
 
     for seed in tf.range(300):
         loss = step(seed)

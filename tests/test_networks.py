@@ -1,6 +1,8 @@
 """Shapes of the networks, and those of the papers layer by layer."""
 
 import math
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -96,3 +98,20 @@ def test_mixed_precision_ends_in_float32():
     assert encoder(np.zeros((1, 9, 9, 1), "float32")).dtype == "float32"
     assert encoder.get_layer("dense").compute_dtype == "bfloat16"
     assert math.prod(encoder.output_shape[1:]) == 6
+
+
+@pytest.mark.parametrize(
+    ("before", "named"),
+    [
+        ("import os; os.environ['KERAS_BACKEND'] = 'jax'", 'Received: KERAS_BACKEND="jax"'),
+        (
+            "import keras; keras.config.set_image_data_format('channels_first')",
+            "Received: tensorflow, channels_first",
+        ),
+    ],
+)
+def test_another_backend_or_layout_is_named_at_import(before, named):
+    script = [sys.executable, "-c", f"{before}\nimport zoo; zoo.models"]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert named in done.stderr.splitlines()[-1]

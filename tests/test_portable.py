@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
+import keras
 import numpy as np
+import onnx
 import pytest
 
 from zoo import export, models
@@ -38,6 +40,12 @@ mean, log_variance = encoder.run(["mean", "log_variance"], {"images": images})
 np.savez(sys.argv[3], mean=mean, log_variance=log_variance, decoded=decoded)
 assert not {"tensorflow", "keras", "zoo"} & set(sys.modules)
 """
+
+
+def onnx_session(file):
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(file)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +174,88 @@ def test_onnx_names_its_inputs_and_leaves_the_batch_open(model, binary_digits, t
     [latents] = onnxruntime.InferenceSession(made.path / "decoder.onnx").get_inputs()
     assert (images.name, images.shape) == ("images", ["batch", *SHAPE])
     assert (latents.name, latents.shape) == ("latents", ["batch", 3])
+
+
+def normalization():
+    return keras.layers.Normalization(mean=0.3, variance=0.1)
+
+
+def resizing(interpolation):
+    return lambda: keras.layers.Resizing(12, 12, interpolation=interpolation)
+
+
+def with_layer(layer):
+    """A model whose encoder has that layer."""
+    images = keras.Input(SHAPE)
+    x = layer()(keras.layers.Conv2D(3, 3, activation="relu")(images))
+    x = keras.layers.Dense(4)(keras.layers.Flatten()(x))
+    return models.VAE(SHAPE, 2, encoder=keras.Model(images, x), seed=0)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: keras.layers.Activation("gelu"),
+        normalization,
+        resizing("bicubic"),
+        lambda: keras.layers.UpSampling2D(2, interpolation="bilinear"),
+        lambda: keras.layers.GroupNormalization(1),
+        lambda: keras.layers.SpectralNormalization(keras.layers.Conv2D(2, 3)),
+        lambda: keras.layers.Activation("mish"),
+    ],
+    ids=["gelu", "normalization", "bicubic", "bilinear", "group", "spectral", "mish"],
+)
+def test_onnx_translates_layers_of_many_kinds(layer, binary_digits, tmp_path):
+    made = export.onnx(with_layer(layer), tmp_path / "onnx", binary_digits, tolerance=1e-5)
+    inputs = onnx_session(made.path / "encoder.onnx").get_inputs()
+    assert [value.name for value in inputs] == ["images"]
+
+
+@pytest.mark.parametrize("form", ["onnx", "litert"])
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        (resizing("lanczos3"), r'ScaleAndTranslate of layer "resizing(_\d+)?" \(Resizing\)'),
+        (
+            lambda: keras.layers.UpSampling2D(2, interpolation="lanczos5", name="larger"),
+            r'ScaleAndTranslate of layer "larger" \(UpSampling2D\)',
+        ),
+    ],
+    ids=["resizing", "upsampling"],
+)
+def test_a_layer_without_a_translation_is_named_with_its_operation(
+    layer, name, form, binary_digits, tmp_path
+):
+    with pytest.raises(export.Unsupported, match=f"has no translation of {name}") as found:
+        getattr(export, form)(with_layer(layer), tmp_path / "out", binary_digits)
+    assert "\n" not in str(found.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_litert_names_bicubic_resizing(binary_digits, tmp_path):
+    with pytest.raises(export.Unsupported, match=r"LiteRT has no translation of ResizeBicubic"):
+        export.litert(with_layer(resizing("bicubic")), tmp_path / "m.tflite", binary_digits)
+
+
+def test_the_onnx_decoder_keeps_height_and_width(model, binary_digits, tmp_path):
+    made = export.onnx(model, tmp_path / "onnx", binary_digits)
+    [images] = onnx_session(made.path / "decoder.onnx").get_outputs()
+    assert images.shape == ["batch", *SHAPE]
+    nodes = [node.op_type for node in onnx.load(made.path / "decoder.onnx").graph.node]
+    assert not {"Shape", "Concat", "Gather"} & set(nodes)
+    assert len(nodes) <= 14
+
+
+def test_onnx_answers_an_empty_batch_and_refuses_other_sizes(model, binary_digits, tmp_path):
+    made = export.onnx(model, tmp_path / "onnx", binary_digits)
+    encoder, decoder = (onnx_session(made.path / f"{part}.onnx") for part in ("encoder", "decoder"))
+    [mean, _] = encoder.run(["mean", "log_variance"], {"images": binary_digits[:0]})
+    assert mean.shape == (0, 3)
+    [images] = decoder.run(None, {"latents": mean})
+    assert images.shape == (0, *SHAPE)
+    for shape in (SHAPE, (1, 4, 16, 1), (1, 1, *SHAPE)):
+        with pytest.raises(Exception, match=r"(?i)invalid"):
+            encoder.run(None, {"images": np.zeros(shape, "f")})
 
 
 def test_existing_files_are_only_replaced_when_asked(model, binary_digits, tmp_path):

@@ -13,6 +13,7 @@ Names are loaded when they are first used: `import zoo` loads no TensorFlow.
 """
 
 import importlib
+import os
 
 from zoo import saved_classes, tfds
 
@@ -54,6 +55,16 @@ _FUNCTIONS = {
 __all__ = sorted([*_MODULES, *_FUNCTIONS])
 
 
+def _check_backend() -> None:
+    """Raises `ImportError` unless Keras is set, by the environment, to compute with TensorFlow."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":
+        raise ImportError(
+            f'Expected KERAS_BACKEND to be "tensorflow" or not set. Received: KERAS_BACKEND="{backend}". '
+            "The zoo's models are written in TensorFlow: unset it before Python starts."
+        )
+
+
 def __getattr__(name: str):
     if name in _MODULES:
         return importlib.import_module(f"zoo.{name}")
@@ -66,5 +77,6 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
+_check_backend()
 saved_classes.register_when_imported()
 tfds.register_when_imported()

@@ -1,10 +1,27 @@
 """A Keras layer that computes what the stock one computes, faster on CPU."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import keras
 import tensorflow as tf
 
 # Beyond this many output channels the stock operation is the faster one.
 FEW_FILTERS = 8
+
+
+_never_empty = contextvars.ContextVar("never_empty", default=False)
+
+
+@contextlib.contextmanager
+def never_empty() -> Iterator[None]:
+    """Within it, functions are traced for batches of at least one image, and are smaller."""
+    before = _never_empty.set(True)
+    try:
+        yield
+    finally:
+        _never_empty.reset(before)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -31,7 +48,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def call(self, inputs):
         """Images of twice the height and width, `(batch, 2 * height, 2 * width, filters)`."""
-        if not self._is_doubling:
+        if not self._is_doubling or inputs.shape[0] == 0:
             return super().call(inputs)
         outputs = _doubled(inputs, tf.convert_to_tensor(self.kernel))
         if self.use_bias:
@@ -56,13 +73,9 @@ def _doubled(inputs: tf.Tensor, kernel: tf.Tensor):
         kernel: `(4, 4, filters, channels)`.
     """
     outputs = tf.nn.conv2d(inputs, _phases(kernel), 1, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    if inputs.shape[0] is None and not _never_empty.get():
+        outputs = _shaped(outputs, inputs)
     outputs = tf.nn.depth_to_space(outputs, 2)[:, 1:-1, 1:-1]
-    # For an empty batch TensorFlow forgets the padding: say the shape. It must not be a constant: TensorFlow removes a
-    # reshape that by its own account changes nothing.
-    batch, height, width = tf.unstack(tf.shape(inputs)[:3])
-    outputs = tf.reshape(outputs, (batch, 2 * height, 2 * width, kernel.shape[2]))
-    known = [size and 2 * size for size in inputs.shape[1:3]]
-    outputs.set_shape((inputs.shape[0], *known, kernel.shape[2]))
 
     def gradient(upstream):
         kernel_gradient = tf.raw_ops.Conv2DBackpropFilter(
@@ -75,6 +88,15 @@ def _doubled(inputs: tf.Tensor, kernel: tf.Tensor):
         return tf.nn.conv2d(upstream, kernel, 2, "SAME"), kernel_gradient
 
     return outputs, gradient
+
+
+def _shaped(outputs: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
+    """The convolution's outputs in their shape, which TensorFlow forgets for an empty batch."""
+    # Not of constants: TensorFlow removes a reshape that by its own account changes nothing.
+    batch, height, width = tf.unstack(tf.shape(inputs)[:3])
+    shaped = tf.reshape(outputs, (batch, height + 1, width + 1, outputs.shape[3]))
+    shaped.set_shape(outputs.shape)
+    return shaped
 
 
 def _phases(kernel: tf.Tensor) -> tf.Tensor:

@@ -16,6 +16,13 @@ from keras import layers
 
 from zoo.layers import Conv2DTranspose
 
+if keras.config.backend() != "tensorflow" or keras.config.image_data_format() != "channels_last":
+    raise ImportError(
+        "Expected Keras to be set to the backend tensorflow and to channels_last. "
+        f"Received: {keras.config.backend()}, {keras.config.image_data_format()}. "
+        "Change ~/.keras/keras.json, or call keras.config.set_image_data_format before you import the zoo's modules."
+    )
+
 KERNEL, STRIDE = 4, 2
 SMALLEST_MAP = 4
 

@@ -1,23 +1,27 @@
 """What a model offers to other programs: functions of tensors with named inputs and outputs."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
 from zoo import files
+from zoo.export._guards import guarded
+from zoo.layers import never_empty
 
 
-def of(model, batch: int | None = None) -> dict[str, Callable]:
+def of(model, batch: int | None = None, guards: bool = False) -> dict[str, Callable]:
     """The signatures as `tf.function`s, by name.
 
     Args:
         model: any model with `image_shape`, `latent_dim`, `encode`, `posterior_tensors`, `decode` and `sample`.
         batch: images or latents at a time; None for any number.
+        guards: whether they refuse what is no input of theirs, as a server's must.
     """
     floats = tf.TensorSpec((batch, *model.image_shape), tf.float32, "images")
     bytes_ = tf.TensorSpec((batch, *model.image_shape), tf.uint8, "images")
     latents = tf.TensorSpec((batch, model.latent_dim), tf.float32, "latents")
-    scalar = [tf.TensorSpec((), tf.int32, name) for name in ("n", "seed")]
+    scalars = [tf.TensorSpec((), tf.int32, name) for name in ("n", "seed")]
 
     def encode(images):
         return model.posterior_tensors(model.encode(images))
@@ -32,14 +36,31 @@ def of(model, batch: int | None = None) -> dict[str, Callable]:
         images, latents = model.sample(n, seed)
         return {"images": images, "latents": latents}
 
-    return {
-        "encode": tf.function(encode, [floats], autograph=False),
-        "encode_uint8": tf.function(encode, [bytes_], autograph=False),
-        "decode": tf.function(decode, [latents], autograph=False),
-        "reconstruct": tf.function(reconstruct, [floats], autograph=False),
-        "reconstruct_uint8": tf.function(reconstruct, [bytes_], autograph=False),
-        "sample": tf.function(sample, scalar, autograph=False),
+    functions = {
+        "encode": (encode, [floats]),
+        "encode_uint8": (encode, [bytes_]),
+        "decode": (decode, [latents]),
+        "reconstruct": (reconstruct, [floats]),
+        "reconstruct_uint8": (reconstruct, [bytes_]),
+        "sample": (sample, scalars),
     }
+    if guards:
+        functions = {name: (guarded(*parts), parts[1]) for name, parts in functions.items()}
+    return {
+        name: tf.function(_small(function), specs, autograph=False)
+        for name, (function, specs) in functions.items()
+    }
+
+
+def _small(function: Callable) -> Callable:
+    """The function without what an empty batch needs: guards see to it, and other runtimes need nothing."""
+
+    @functools.wraps(function)
+    def traced(*inputs: tf.Tensor):
+        with never_empty():
+            return function(*inputs)
+
+    return traced
 
 
 def write(

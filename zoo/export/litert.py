@@ -1,6 +1,7 @@
 """Models for phones and other small machines."""
 
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,11 @@ from zoo.checks import check_integer
 from zoo.export import _fidelity, _functions
 from zoo.export._fidelity import Exported
 from zoo.export._float32 import in_float32
+from zoo.export._unsupported import Unsupported, failed, unsupported
 from zoo.extras import need
 
 SIGNATURES = ("encode", "decode", "reconstruct")
+UNKNOWN = re.compile(r"'tf\.(\w+)' op is neither")
 # Precisions, with the largest difference from the model that is let pass.
 TOLERANCES = {"float32": 1e-4, "float16": 0.02, "dynamic_int8": 0.15, "int8": 0.15}
 
@@ -55,6 +58,7 @@ def litert(
 
     Raises:
         zoo.export.Inexact: the file differs by more than `tolerance`, or does not run. Nothing is written.
+        zoo.export.Unsupported: a layer computes something that LiteRT has no operation for. Nothing is written.
         FileExistsError: the file exists and `overwrite` is false, or it is no LiteRT file of the zoo.
         ImportError: ai-edge-litert is not installed: `pip install "vae-zoo[litert]"`.
         ValueError: an argument is out of range.
@@ -88,10 +92,11 @@ def litert(
 def _measured(model, content: bytes, given: Mapping, precision: str, batch: int) -> dict:
     try:
         return _fidelity.measure(model, _runner(content, batch), given)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         # As when a divisor is rounded to zero.
+        first = next(iter(str(error).strip().splitlines()), "")
         raise _fidelity.Inexact(
-            f"The {precision} LiteRT file does not run ({error}). Nothing was written. Choose a finer precision."
+            f"The {precision} LiteRT file does not run ({first}). Nothing was written. Choose a finer precision."
         ) from None
 
 
@@ -108,7 +113,22 @@ def _converted(model, given: Mapping, precision: str, batch: int) -> bytes:
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
             converter.representative_dataset = lambda: _calibration(given, batch)
-        return converter.convert()
+        try:
+            return converter.convert()
+        except Exception as error:  # of several private kinds
+            raise _refused(error, model) from error
+
+
+def _refused(error: Exception, model) -> Unsupported:
+    """What the converter has no operation for; its message tells that in the words of its compiler."""
+    text = str(error)
+    found = re.findall(r'fused\["(\w+):", "([^"@]+)@', text)
+    operations = {
+        node: operation for operation, node in found if operation in UNKNOWN.findall(text)
+    }
+    if operations:
+        return unsupported("LiteRT", model, operations)
+    return failed("LiteRT", f"files cannot be made: {text}")
 
 
 def _calibration(given: Mapping, batch: int) -> Iterator[tuple[str, dict[str, np.ndarray]]]:

@@ -8,6 +8,7 @@ from zoo import files, layouts
 from zoo.export import _fidelity, _functions
 from zoo.export._fidelity import Exported
 from zoo.export._float32 import in_float32
+from zoo.export._unsupported import failed, unsupported
 from zoo.extras import need
 
 OPSET = 18
@@ -38,6 +39,7 @@ def onnx(
 
     Raises:
         zoo.export.Inexact: a file differs by more than `tolerance`. Nothing is written.
+        zoo.export.Unsupported: a layer computes something that ONNX has no operation for. Nothing is written.
         FileExistsError: the folder exists and `overwrite` is false, or it holds other files.
         ImportError: tf2onnx or onnxruntime is not installed: `pip install "vae-zoo[onnx]"`.
 
@@ -55,7 +57,7 @@ def onnx(
     need("tf2onnx", "onnxruntime", extra="onnx")
     model = in_float32(model)
     functions = _functions.of(model)
-    protos = {part: _converted(functions[name]) for part, name in PARTS.items()}
+    protos = {part: _converted(functions[name], model) for part, name in PARTS.items()}
     given = _fidelity.inputs(model, images, list(PARTS.values()))
     errors = _fidelity.measure(model, _runner(protos), given)
     _fidelity.check(errors, tolerance, "The ONNX file")
@@ -65,15 +67,41 @@ def onnx(
     return Exported(path, sum(map(len, protos.values())), errors)
 
 
-def _converted(function) -> bytes:
+def _converted(function, model) -> bytes:
+    import onnx as standard
     import tf2onnx
 
-    proto, _ = tf2onnx.convert.from_function(
-        function, function.input_signature, opset=OPSET, custom_op_handlers=HANDLERS
-    )
+    traced = function.get_concrete_function()
+    try:
+        proto, _ = tf2onnx.convert.from_function(
+            function, function.input_signature, opset=OPSET, custom_op_handlers=HANDLERS
+        )
+    except Exception as error:  # of any kind: tf2onnx fails where an operation surprises it
+        raise failed("ONNX", f"files cannot be made: {error}") from error
+    unknown = {
+        node.name: node.op_type
+        for node in proto.graph.node
+        if not node.domain and not standard.defs.has(node.op_type)
+    }
+    if unknown:
+        raise unsupported("ONNX", model, unknown)
+    _keep_captured(proto.graph, traced)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     return proto.SerializeToString()
+
+
+def _keep_captured(graph, traced) -> None:
+    """Stores the constants that layers hold as tensors, such as Normalization's mean; tf2onnx makes them inputs."""
+    from onnx import numpy_helper
+
+    held = {inner.name: outer for outer, inner in traced.graph.captures}
+    used = {name for node in graph.node for name in node.input}
+    for value in [value for value in graph.input if value.name in held]:
+        graph.input.remove(value)
+        if value.name in used:
+            constant = held[value.name].numpy()
+            graph.initializer.append(numpy_helper.from_array(constant, value.name))
 
 
 def _expm1(graph, node, name, args):
@@ -90,6 +118,12 @@ def _log1p(graph, node, name, args):
     ratio = graph.make_node("Div", [node.input[0], below]).output[0]
     artanh = graph.make_node("Atanh", [ratio]).output[0]
     _replace(graph, node, "Mul", [artanh, _scalar(graph, 2.0)])
+
+
+def _erfc(graph, node, name, args):
+    """erfc(x) = 1 - erf(x)."""
+    erf = graph.make_node("Erf", [node.input[0]]).output[0]
+    _replace(graph, node, "Sub", [_scalar(graph, 1.0), erf])
 
 
 def _broadcast_args(graph, node, name, args):
@@ -118,6 +152,7 @@ def _replace(graph, node, op: str, inputs: list[str], attr: dict | None = None) 
 HANDLERS = {
     "Expm1": (_expm1, []),
     "Log1p": (_log1p, []),
+    "Erfc": (_erfc, []),
     "BroadcastArgs": (_broadcast_args, []),
 }
 
@@ -125,14 +160,21 @@ HANDLERS = {
 def _runner(protos: dict[str, bytes]) -> _fidelity.Runner:
     import onnxruntime
 
-    sessions = {
-        PARTS[part]: onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        for part, content in protos.items()
-    }
+    def start(content: bytes):
+        try:
+            return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime has a class for each of its own codes
+            raise failed("ONNX", f"Runtime cannot load the file: {error}") from error
+
+    sessions = {PARTS[part]: start(content) for part, content in protos.items()}
 
     def run(name, arguments):
         session = sessions[name]
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, dict(arguments)), strict=True))
+        try:
+            outputs = session.run(names, dict(arguments))
+        except Exception as error:
+            raise failed("ONNX", f"Runtime cannot run the file: {error}") from error
+        return dict(zip(names, outputs, strict=True))
 
     return run

@@ -21,8 +21,11 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> E
     | `serving_default` | as `encode` | as `encode` |
 
     Float images are in [0, 1], uint8 images in 0 ... 255; shapes are `(batch, *image_shape)` and
-    `(batch, latent_dim)` with any batch. Images that come out are float32 means of p(x|z). The weights are stored
-    once, and without what only training needs.
+    `(batch, latent_dim)` with any batch, also an empty one, whose answer is empty. Images that come out are float32
+    means of p(x|z). The weights are stored once, and without what only training needs.
+
+    Inputs of other ranks and sizes, float images with values outside of [0, 1] or NaN, latents that are NaN or beyond
+    1e18, and `n` below 0 or above 4096 are answered with the error `InvalidArgument`, which says what was expected.
 
     Args:
         model: any model with `image_shape`, `latent_dim`, `encode`, `posterior_tensors`, `decode` and `sample`.
@@ -45,6 +48,7 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> E
     """
     with files.whole_folder(path, overwrite=overwrite, layout=layouts.SAVED_MODEL) as folder:
         weights = [weight.value for weight in served(model)]
-        _functions.write(_functions.of(model), str(folder), default="encode", weights=weights)
+        functions = _functions.of(model, guards=True)
+        _functions.write(functions, str(folder), default="encode", weights=weights)
         size = files.size_of(folder)
     return Exported(files.path_of(path), size, {})

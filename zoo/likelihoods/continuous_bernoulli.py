@@ -55,46 +55,65 @@ def mean_of(logits: tf.Tensor) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def log_partition_from_end(
-    logits: tf.Tensor,
-) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """Log normaliser A(logit), less the large part that `logit * x` nearly cancels.
+def log_density(
+    logits: tf.Tensor, x: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
+    """Log density of a continuous Bernoulli, log p(x) = logit * x - A(logit).
 
-    A(logit) - max(logit, 0) = log((1 - exp(-|logit|)) / |logit|)
+    With a = |logit| and d, the distance of x from its likely end, 1 if the logit is positive, else 0, that is
 
-    Kept apart, it keeps its digits when the logit is large. Its gradient is written with the
-    mean's formula, because automatic differentiation loses all digits for small logits.
+        a >= 1:  log(a) - a d - log(1 - exp(-a))
+        a < 1:   logit (x - 1/2) - a^2/24 + a^4/2880 - a^6/181440 + a^8/9676800 - ...
+
+    In the first, log(a) and a d nearly cancel where the density is near 1, and are taken in float64; the second has no
+    such terms, where the first would be noise. The gradient is written with the mean's formula, because automatic
+    differentiation loses all digits for small logits.
 
     Args:
         logits: any shape.
+        x: in [0, 1], of a shape that broadcasts with it.
 
     Returns:
-        The same shape, in nats.
+        The shape of both, in nats; exact to float32's accuracy but for a < 1 where the density is within 0.001 of 1.
 
     Example:
-        >>> log_partition_from_end(tf.constant([-100.0, 0.0, 100.0])).numpy().round(3)
-        array([-4.605,  0.   , -4.605], dtype=float32)
+        >>> log_density(tf.constant([-100.0, 0.0, 100.0]), tf.constant([0.0, 0.7, 1.0])).numpy()
+        array([4.6051702, 0.       , 4.6051702], dtype=float32)
 
     Reference:
         Loaiza-Ganem and Cunningham, "The continuous Bernoulli", 2019, section 3, in logits.
     """
-    size = tf.maximum(tf.abs(logits), 1e-30)  # expm1 is exact there, so the ratio is 1
-    value = tf.math.log(-tf.math.expm1(-size) / size)
+    positive, size = logits > 0.0, tf.abs(logits)
+    from_end = tf.where(positive, 1.0 - x, x)
+    far = tf.maximum(size, 1.0)
+    exact = tf.cast(far, tf.float64)
+    cancelled = tf.cast(tf.math.log(exact) - exact * tf.cast(from_end, tf.float64), logits.dtype)
+    square = tf.square(size)
+    series = square * (1 / 24 - square * (1 / 2880 - square * (1 / 181440 - square / 9676800)))
+    value = tf.where(
+        size < 1.0, logits * (x - 0.5) - series, cancelled - tf.math.log1p(-tf.exp(-far))
+    )
 
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        positive = logits > 0.0
-        distance = mean_from_end(tf.where(positive, logits, -logits))
-        return upstream * tf.where(positive, -distance, distance)
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        mean = mean_from_end(tf.where(positive, logits, -logits))
+        from_mean = tf.where(positive, mean - from_end, from_end - mean)
+        return _like(logits, upstream * from_mean), _like(x, upstream * logits)
 
     return value, gradient
+
+
+def _like(value: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """A gradient summed over what its value was broadcast to."""
+    shape = tf.shape(value)
+    axes, _ = tf.raw_ops.BroadcastGradientArgs(s0=shape, s1=tf.shape(gradient))
+    return tf.reshape(tf.reduce_sum(gradient, axes), shape)
 
 
 class _ContinuousBernoulli(tfd.ContinuousBernoulli):
     """TFP's, more than twice as fast, and with samples that rounding never takes beyond 1."""
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        from_end = x * self.logits - tf.nn.relu(self.logits)
-        return from_end - log_partition_from_end(self.logits)
+        return log_density(self.logits, x)
 
     def _mean(self, logits: tf.Tensor | None = None) -> tf.Tensor:
         return mean_of(self.logits if logits is None else logits)

@@ -23,7 +23,8 @@ class GradientBoosting:
     scikit-learn sorts each latent anew in every node; here it is sorted once, and a node's rows keep their order.
     Gradients are added as whole numbers of a unit so small that rounding stays that of floating point: such sums take a
     seventh of the time, and are the same in any order. The trees are those of scikit-learn but where several splits
-    are equally good: both then choose one at random. It also takes values closer than 1e-7 for equal, so that its
+    are equally good: both then choose one at random. Codes are rounded to float32, as there: else trees split equal
+    codes of float64 by the last bits of their rounding. It also takes values closer than 1e-7 for equal, so that its
     trees, unlike these, change with the scale of the codes.
 
     Args:
@@ -40,6 +41,7 @@ class GradientBoosting:
 
     def fit(self, codes: np.ndarray, numbers: np.ndarray) -> "GradientBoosting":
         """Learns to tell numbers `(n,)`, of which two differ, from codes `(n, latents)`."""
+        codes = _single(codes)
         generator = np.random.default_rng(self.seed)
         self.classes_, known = np.unique(numbers, return_inverse=True)
         targets = (np.arange(len(self.classes_))[:, None] == known).astype(np.float64)
@@ -57,6 +59,7 @@ class GradientBoosting:
 
     def predict(self, codes: np.ndarray) -> np.ndarray:
         """The most probable number for each row of codes, `(n,)`."""
+        codes = _single(codes)
         log_odds = self._start(codes)
         for trees in self.rounds:
             for total, tree in zip(log_odds, trees, strict=True):
@@ -215,6 +218,11 @@ class Node(NamedTuple):
             )
         for order in parts:
             yield Node(order, self.columns)
+
+
+def _single(codes: np.ndarray) -> np.ndarray:
+    """Codes rounded to float32, in float64, in which the middle of two of them is exact."""
+    return codes.astype(np.float32).astype(np.float64)
 
 
 def in_units(gradient: np.ndarray) -> np.ndarray:

@@ -2,16 +2,18 @@
 
 import functools
 import itertools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.model_selection import KFold
 
 from zoo.checks import check_integer
 from zoo.metrics import _boosters, base
 
-PENALTIES = np.logspace(-4, 4, 10)
+PENALTIES, STRONGEST = 10, 1e-4  # how many, from 1e-4 to 1e4
 FOLDS = 5
 
 
@@ -33,7 +35,8 @@ def downstream(
         score = mean over factors of the accuracy on rows that were not learned from
 
     of two classifiers: boosted trees, and logistic regression whose penalty is chosen from ten by
-    accuracy in five folds. Smaller sets of rows to learn from are part of the larger ones.
+    accuracy in five folds, scikit-learn's `LogisticRegressionCV(Cs=10, cv=KFold(5))`. Smaller sets of rows to
+    learn from are part of the larger ones.
 
     `booster` is `"gradient_boosting"`, the published trees; `"scikit_learn"`, the same from that
     library; `"hist_gradient_boosting"`, which with the same number and depth of trees splits latents
@@ -120,15 +123,18 @@ def _boosted_trees(model: Any, codes: np.ndarray, numbers: np.ndarray) -> Any:
 
 
 def _logistic_regression(iterations: int, codes: np.ndarray, numbers: np.ndarray) -> Any:
-    """The classifier with the penalty of best accuracy in the folds; of equals, the strongest."""
-    rows = np.arange(len(numbers))
-    folds = np.array_split(rows, min(FOLDS, len(rows)))
-    accuracies = np.zeros(len(PENALTIES))
-    for held_out in folds if len(folds) > 1 else ():
-        kept = np.delete(rows, held_out)
-        model = LogisticRegression(max_iter=iterations, warm_start=True, random_state=0)
-        for place, penalty in enumerate(PENALTIES):
-            fitted = base.fit(model.set_params(C=penalty), codes[kept], numbers[kept])
-            accuracies[place] += fitted.score(codes[held_out], numbers[held_out])
-    best = LogisticRegression(C=PENALTIES[accuracies.argmax()], max_iter=iterations, random_state=0)
-    return base.fit(best, codes, numbers)
+    """The published classifier: of ten penalties the one of best mean accuracy in five folds; of equals, the strongest.
+
+    It starts the last fit from the mean of the folds' weights. Folds that leave a single value to learn from are
+    passed over; where all do, the strongest penalty is taken.
+    """
+    folds = KFold(min(FOLDS, len(numbers))).split(codes) if len(numbers) > 1 else ()
+    folds = [(kept, left) for kept, left in folds if numbers[kept].min() < numbers[kept].max()]
+    if not folds:
+        model = LogisticRegression(C=STRONGEST, max_iter=iterations)
+        return base.fit(model, codes, numbers)
+    model = LogisticRegressionCV(Cs=PENALTIES, cv=folds, scoring="accuracy", max_iter=iterations)
+    with warnings.catch_warnings():
+        # Of defaults that a later scikit-learn changes, but for `scoring` not to other numbers.
+        warnings.filterwarnings("ignore", category=FutureWarning, module="sklearn")
+        return base.fit(model, codes, numbers)

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.checks import check_integer, check_range, out_of_range
+from zoo.models import _weights
 
 DEFAULT_BATCH_SIZE = 64
 PREFETCH = 2
@@ -18,42 +19,57 @@ MARK = "zoo: "
 
 
 def as_batches(
-    x, image_shape: Sequence[int], *, batch_size: int | None, shuffle: bool, seed: int | None
+    x,
+    image_shape: Sequence[int],
+    *,
+    batch_size: int | None,
+    shuffle: bool,
+    seed: int | None,
+    weights=None,
 ) -> tf.data.Dataset:
-    """A `tf.data.Dataset` of image batches `(batch, height, width, channels)`.
+    """A `tf.data.Dataset` of image batches `(batch, height, width, channels)`, or of `(images, weights)`.
 
     Args:
-        x: images as an array or tensor, or a `tf.data.Dataset` of batches of images, of `(images, labels)` tuples
-            or of dictionaries with an `"image"`; labels are ignored.
+        x: images as an array or tensor, or a `tf.data.Dataset` of batches of images, of `(images, labels)` or
+            `(images, labels, weights)` tuples or of dictionaries with an `"image"`; labels are ignored.
         image_shape: `(height, width, channels)` that the model expects.
         batch_size: for arrays; default 64.
         shuffle: whether an array is shuffled anew each epoch.
         seed: of that shuffling.
+        weights: `(n,)`, for arrays: weights of the images.
 
     Raises:
         ValueError: wrong type, rank, size, channels, dtype, range or NaN.
     """
     if isinstance(x, tf.data.Dataset):
         _refuse_batch_size(batch_size)
+        _weights.refuse_beside_pipeline(weights)
         return _from_dataset(x, image_shape)
     check_array(x, image_shape)
     batch_size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
     check_integer("batch_size", batch_size, least=1)
-    return _from_array(x, batch_size, shuffle, seed)
+    return _from_array(x, batch_size, shuffle, seed, _weights.checked(weights, x))
 
 
 def as_pairs(
-    x, image_shape: Sequence[int], *, batch_size: int | None, shuffle: bool, seed: int | None
+    x,
+    image_shape: Sequence[int],
+    *,
+    batch_size: int | None,
+    shuffle: bool,
+    seed: int | None,
+    weights=None,
 ) -> tf.data.Dataset:
     """A `tf.data.Dataset` of pairs `(first, second)` of image batches, both `(batch, height, width, channels)`.
 
     Args:
-        x: a `tf.data.Dataset` of tuples that begin with two batches of images; what follows, such as labels of what
-            changed, is ignored.
+        x: a `tf.data.Dataset` of tuples that begin with two batches of images; a third part of one float for each pair
+            weighs it, and what else follows, such as labels of what changed, is ignored.
         image_shape: `(height, width, channels)` that the model expects.
         batch_size: must be None.
         shuffle: not used: a pipeline has its own order.
         seed: not used.
+        weights: must be None.
 
     Raises:
         ValueError: no such pairs, or images of the wrong size, dtype or range.
@@ -66,14 +82,16 @@ def as_pairs(
     if parts[1].shape.rank not in (None, len(image_shape) + 1):
         raise _no_pairs(f"tuples whose second part has shape {tuple(parts[1].shape)}")
     _refuse_batch_size(batch_size)
+    _weights.refuse_beside_pipeline(weights)
     for part in parts:
         _check_spec(part, image_shape)
 
-    def checked(first, second, *_):
+    def checked(first, second, *others):
+        weights = _weights.of_element((first, second, *others), only_floats=True)
         same = tf.equal(tf.shape(first)[0], tf.shape(second)[0])
         message = f"{MARK}Expected pairs of image batches of the same length."
         with tf.control_dependencies([tf.debugging.Assert(same, [message])]):
-            return _checked(first, image_shape), _checked(second, image_shape)
+            return _checked(first, image_shape), _checked(second, image_shape), *weights
 
     return _without_autotune(x.map(checked))
 
@@ -187,27 +205,39 @@ def faults_as_value_errors():
     raise ValueError(message)
 
 
-def _from_array(images, batch_size: int, shuffle: bool, seed: int | None) -> tf.data.Dataset:
+def _from_array(
+    images, batch_size: int, shuffle: bool, seed: int | None, weights: np.ndarray | None
+) -> tf.data.Dataset:
     images = tf.convert_to_tensor(np.asarray(images))
     if images.dtype not in (tf.float32, tf.uint8):
         images = tf.cast(images, tf.float32)
     indices = tf.data.Dataset.range(len(images))
     if shuffle:
         indices = indices.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
-    batches = indices.batch(batch_size).map(lambda rows: tf.gather(images, rows))
+    parts = images if weights is None else (images, weights)
+
+    def batch(rows):
+        return tf.nest.map_structure(lambda part: tf.gather(part, rows), parts)
+
+    batches = indices.batch(batch_size).map(batch)
     return _without_autotune(batches.prefetch(PREFETCH))
 
 
 def _from_dataset(dataset: tf.data.Dataset, image_shape: Sequence[int]) -> tf.data.Dataset:
-    dataset = dataset.map(_image_of)
-    spec = dataset.element_spec
+    spec = dataset.map(_image_of).element_spec
     if not isinstance(spec, tf.TensorSpec):
         raise ValueError(
             "Expected a tf.data.Dataset of image batches. Received: elements of "
             f"{type(spec).__name__}."
         )
     _check_spec(spec, image_shape)
-    return _without_autotune(dataset.map(lambda images: _checked(images, image_shape)))
+
+    def checked(*element):
+        images = _checked(_image_of(*element), image_shape)
+        weights = _weights.of_element(element)
+        return (images, *weights) if weights else images
+
+    return _without_autotune(dataset.map(checked))
 
 
 def _is_endless(dataset: tf.data.Dataset) -> bool:
