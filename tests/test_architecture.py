@@ -9,11 +9,12 @@ ROOT = Path(__file__).parent.parent
 ZOO = ROOT / "zoo"
 
 # Shared ground: names, files on disk, progress bars, the machine. Anyone may stand on it; it stands on nothing.
-GROUND = {"registry", "files", "checks", "progress", "extras", "hardware"}
+GROUND = {"registry", "files", "checks", "pixels", "progress", "extras", "hardware"}
 MAY_IMPORT = {
     "registry": set(),
     "files": set(),
     "checks": set(),
+    "pixels": set(),
     "progress": set(),
     "extras": set(),
     "hardware": set(),

@@ -12,6 +12,7 @@ import tensorflow as tf
 from zoo import progress
 from zoo.datasets._arrays import Arrays
 from zoo.datasets._containers import LARGEST, aligned_empty
+from zoo.datasets._paths import refuse_pointer, user_path
 from zoo.datasets._pictures import Fit
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
@@ -55,7 +56,7 @@ def load_folder(
         >>> len(data), data.image_shape
         (3, (8, 8, 1))
     """
-    path = Path(path)
+    path = user_path(path)
     files = pictures_in(path)
     channels = _channels(files[0]) if grey is None else 1 if grey else 3
     images = _decoded(files, Fit(size, crop, channels))
@@ -96,6 +97,7 @@ def _decode(file: Path, fit: Fit) -> np.ndarray:
         with tf.device("CPU:0"):
             return fit(tf.io.read_file(os.fspath(file))).numpy()
     except tf.errors.OpError as error:
+        refuse_pointer(file)
         reason = re.sub(r"\{\{.*?\}\} ?| ?\[Op:.*", "", error.message.splitlines()[0]).rstrip(".")
         raise ValueError(f"Cannot decode {file}: {reason}. Remove or replace it.") from None
     except ValueError as error:

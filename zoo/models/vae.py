@@ -195,7 +195,7 @@ class VAE(keras.Model):
         return {"mean": posterior.mean(), "log_variance": tf.math.log(posterior.variance())}
 
     def prepare(self, x) -> None:
-        """Looks at the checked data of `fit`, an array or a `tf.data.Dataset`, before the first update."""
+        """Looks at the checked data of `fit`, `Pixels` or a `tf.data.Dataset`, before the first update."""
 
     # The model.
 
@@ -462,11 +462,14 @@ class VAE(keras.Model):
             ValueError: images of the wrong rank, size, dtype or range, or with NaN, before the first update.
         """
         _refuse_targets(y)
+        is_stream = isinstance(x, tf.data.Dataset)
+        if not is_stream and self.trains_on == "batches":
+            x = _inputs.as_pixels(x, self.image_shape)  # Before a split: it looks at all images.
         if validation_split and validation_data is None:
             x, validation_data = _split(x, validation_split)
         batches = self._batches(x, batch_size, shuffle, _inputs.READERS[self.trains_on])
-        is_stream = isinstance(x, tf.data.Dataset)
-        self.likelihood.check(_inputs.first_batch(batches) if is_stream else np.asarray(x))
+        for images in [_inputs.first_batch(batches)] if is_stream else x.parts():
+            self.likelihood.check(images)
         self.prepare(x)
         if validation_data is not None:
             images, targets, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
@@ -494,7 +497,7 @@ class VAE(keras.Model):
     def check_step(self, x, y) -> None:
         """Raises `ValueError` unless all images of a single step, some of which may come as `y`, are valid."""
         for images in tf.nest.flatten([x, *([] if y is None else [y])]):
-            _inputs.check_array(images, self.image_shape)
+            _inputs.as_pixels(images, self.image_shape)
 
     def evaluate(self, x=None, y=None, batch_size: int | None = None, **kwargs):
         """The loss and its terms on images, in nats; arguments as for `fit` and `keras.Model.evaluate`."""
