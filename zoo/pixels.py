@@ -3,14 +3,18 @@
 uint8 is 0 ... 255, but where a whole array holds 0 and 1 alone these are black and white. Floats are in [0, 1].
 """
 
-import weakref
-from collections.abc import Iterator, Sequence
+import concurrent.futures
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 import numpy as np
 import tensorflow as tf
 
 PART = 2**24  # bytes that are looked at together
+ALIGNMENT = (
+    64  # bytes; TensorFlow shares memory that begins at a multiple of it, and copies other memory
+)
 TOLERANCE = 1e-6  # by which floats may leave [0, 1] when they were computed; they are clipped
 
 
@@ -69,21 +73,109 @@ class Pixels:
         images = images.astype(np.float32, copy=False)
         return images.clip(0, 1) if self.clips else images
 
-    def gather(self, rows: tf.Tensor) -> tf.Tensor:
-        """`read` as a TensorFlow operation, for pipelines, which would copy an array that is made a tensor."""
-        # TensorFlow keeps the function for ever, which must not keep the images. Who calls holds this object.
-        images = tf.numpy_function(_Reader(self), [rows], self.dtype, stateful=False)
-        return tf.ensure_shape(images, (*rows.shape, *self.shape[1:]))
+    def gatherer(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """`read` as TensorFlow operations on int64 tensors of any length; to be called outside of graphs."""
+        gather = gatherer(self.images)
+
+        def read(rows: tf.Tensor) -> tf.Tensor:
+            images = gather(rows)
+            if images.dtype == tf.uint8:
+                return images if self.white == 1 else images * self.white
+            images = tf.cast(images, tf.float32)
+            return tf.clip_by_value(images, 0, 1) if self.clips else images
+
+        return read
 
 
-class _Reader:
-    """A function that reads images, and does not keep them in memory."""
+def gatherer(images: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function that gathers images by their numbers, as TensorFlow operations, from the array's own memory.
 
-    def __init__(self, pixels: Pixels):
-        self.pixels = weakref.ref(pixels)
+    Arrays in neither C nor Fortran order, and those of images of less than 64 bytes that begin at no multiple of 64,
+    are copied.
+    """
+    flags, dtype = images.flags, images.dtype
+    is_aligned = images.ctypes.data % ALIGNMENT == 0 and dtype.isnative
+    if dtype.itemsize > 8 or not (flags.c_contiguous or (flags.f_contiguous and is_aligned)):
+        images = aligned_copy(images, np.dtype(np.float32) if dtype.itemsize > 8 else dtype)
+    elif flags.c_contiguous and not is_aligned:
+        if images[0].nbytes >= ALIGNMENT:
+            return _gatherer_of_bytes(images)
+        images = aligned_copy(images, dtype.newbyteorder("="))
+    if images.flags.c_contiguous:
+        held = _variable(images, images.ctypes.data, images.shape, images.dtype)
+        return lambda rows: tf.gather(held.read_value(), rows)
+    held = _variable(images, images.ctypes.data, images.shape[::-1], images.dtype)
+    return lambda rows: tf.transpose(tf.gather(held.read_value(), rows, axis=-1))
 
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(self.pixels().read(rows))
+
+def _gatherer_of_bytes(images: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """For images that begin anywhere, or whose bytes are in the other order.
+
+    TensorFlow sees rows of bytes from the last multiple of 64 before the images on, so that each image is the end of
+    one row and the beginning of the next one.
+    """
+    count, size, dtype = len(images), images[0].nbytes, images.dtype
+    shift = images.ctypes.data % ALIGNMENT
+    held = _variable(images, images.ctypes.data - shift, (count, size), np.dtype(np.uint8))
+    last = tf.constant(np.frombuffer(images[-1].tobytes(), np.uint8))
+
+    def gather(rows: tf.Tensor) -> tf.Tensor:
+        # The row after the last one does not exist.
+        both = [tf.gather(held.read_value(), tf.minimum(rows + k, count - 1)) for k in (0, 1)]
+        found = tf.concat(both, axis=1)[:, shift : shift + size]
+        found = tf.where((rows == count - 1)[:, None], last, found)
+        found = tf.reshape(found, (-1, *images.shape[1:], dtype.itemsize))
+        if dtype.itemsize == 1:
+            return tf.cast(found[..., 0], dtype.name)
+        return tf.bitcast(found if dtype.isnative else found[..., ::-1], dtype.name)
+
+    return gather
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array whose memory TensorFlow can share."""
+    size = math.prod(shape) * dtype.itemsize
+    buffer = np.empty(size + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+def aligned_copy(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A copy in C order whose memory TensorFlow can share."""
+    copy = aligned_empty(images.shape, dtype)
+    copy[...] = images
+    return copy
+
+
+class _Window:
+    """Memory of an array, which it keeps, as an array that NumPy takes for writeable; nobody writes."""
+
+    def __init__(self, owner: np.ndarray, start: int, shape: tuple[int, ...], dtype: np.dtype):
+        self.owner = owner
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (start, False),
+            "shape": shape,
+            "typestr": dtype.str,
+        }
+
+
+def _variable(
+    owner: np.ndarray, start: int, shape: tuple[int, ...], dtype: np.dtype
+) -> tf.Variable:
+    """A variable in the memory of an array, which may be a file's.
+
+    No tensor, for tf.data copies tensors that its functions use when it optimizes or shards them.
+    """
+
+    def make() -> tf.Variable:
+        with tf.device("CPU:0"):  # because pixels may be many
+            window = np.asarray(_Window(owner, start, shape, dtype))
+            return tf.Variable(tf.experimental.dlpack.from_dlpack(window.__dlpack__()), False)
+
+    # In a thread, for in a distribution strategy's scope it would get a copy on each device.
+    with concurrent.futures.ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(make).result()
 
 
 def slices(images: np.ndarray) -> Iterator[slice]:

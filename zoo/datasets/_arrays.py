@@ -1,18 +1,16 @@
 """Images in memory, or in a file that is mapped: NumPy arrays, or an `.npz`, `.npy` or `.h5` file of them."""
 
-import concurrent.futures
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets._containers import ALIGNMENT, IMAGES, aligned_empty, read_arrays
+from zoo.datasets._containers import IMAGES, read_arrays
 from zoo.datasets._paths import user_path
 from zoo.datasets._table import Tabled, as_array, levels
-from zoo.pixels import Pixels, wrong_dtype
+from zoo.pixels import ALIGNMENT, Pixels, aligned_copy, wrong_dtype
 
 # What files call the factors: what they call the factors' values, and the columns, of which None is left out.
 FACTORS = {
@@ -73,7 +71,7 @@ class Arrays(Tabled):
         copy = copy and not (is_mapped and not images.flags.writeable)
         if copy or not is_mapped:
             self._pixels.images = in_memory(images, copy)
-        self._shared = shared(self._pixels.images)
+        self._read = self._pixels.gatherer()
         self.image_shape = tuple(int(size) for size in images.shape[1:])
         self.image_dtype = self._pixels.dtype.name
         self.keep_factors(factors, factor_names, factor_sizes, factor_values)
@@ -126,48 +124,16 @@ class Arrays(Tabled):
 
     def render(self, indices: tf.Tensor) -> tf.Tensor:
         """Images as TensorFlow operations; see `Dataset.render`."""
-        if self._shared is None:
-            return self._pixels.gather(indices)
-        images = tf.gather(self._shared.read_value(), indices)
-        if self.image_dtype == "uint8":
-            return images if self._pixels.white == 1 else images * self._pixels.white
-        images = tf.cast(images, tf.float32)
-        return tf.clip_by_value(images, 0, 1) if self._pixels.clips else images
+        return self._read(indices)
 
 
 def in_memory(images: np.ndarray, copy: bool) -> np.ndarray:
-    """uint8 or float32 images in memory that TensorFlow can share; the array itself where it is that already."""
+    """uint8 or float32 images in C order, in memory; the array itself where it is that and no copy is wanted."""
     dtype = np.dtype(np.uint8 if images.dtype == np.uint8 else np.float32)
-    if not copy and images.dtype == dtype and can_share(images):
-        return images
-    held = aligned_empty(images.shape, dtype)
-    held[...] = images
-    return held
-
-
-def can_share(images: np.ndarray) -> bool:
-    """Whether TensorFlow can use the array's own memory."""
-    flags = images.flags
-    in_order = flags.c_contiguous and flags.writeable and images.dtype.isnative
-    return in_order and images.itemsize <= 8 and images.ctypes.data % ALIGNMENT == 0
-
-
-def shared(images: np.ndarray) -> tf.Variable | None:
-    """A variable in the array's own memory, which may be a file's; `None` where TensorFlow cannot use it.
-
-    A variable, not a tensor, for tf.data copies tensors that its functions use when it optimizes or shards them.
-    """
-    if not can_share(images):
-        return None
-
-    def make() -> tf.Variable:
-        with tf.device("CPU:0"):  # because pixels may be many
-            tensor = tf.experimental.dlpack.from_dlpack(images.__dlpack__())
-            return tf.Variable(tensor, trainable=False)
-
-    # In a thread, for in a distribution strategy's scope it would get a copy on each device.
-    with concurrent.futures.ThreadPoolExecutor(1) as elsewhere:
-        return elsewhere.submit(make).result()
+    is_so = (
+        images.dtype == dtype and images.flags.c_contiguous and images.ctypes.data % ALIGNMENT == 0
+    )
+    return images if is_so and not copy else aligned_copy(images, dtype)
 
 
 def factors_in(

@@ -11,14 +11,12 @@ from typing import BinaryIO
 import h5py
 import numpy as np
 
-from zoo.datasets._paths import refuse_pointer
+from zoo.datasets._paths import Refused, refuse_pointer
+from zoo.pixels import aligned_copy, aligned_empty
 
 SUFFIXES = (".npz", ".npy", ".h5", ".hdf5")
 IMAGES = ("images", "imgs")
 LARGEST = 8 * 2**30  # bytes of an array in memory
-ALIGNMENT = (
-    64  # bytes; TensorFlow shares memory that begins at a multiple of it, and copies other memory
-)
 SMALL = 2**26  # bytes of an array in memory that are no burden
 CHUNK = 2**24  # bytes read at once
 EXPECTED = "Expected plain arrays, as numpy.savez writes them."
@@ -45,38 +43,21 @@ def read_arrays(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
         raise ValueError(f"No file {path}. Expected an .npz, .npy or .h5 file of images.")
     try:
         return _reader(path)(path, wanted)
-    except _Refused as error:
+    except Refused as error:
         raise ValueError(str(error)) from None
-    except (
-        Exception
-    ) as error:  # what NumPy, zipfile and HDF5 raise over broken bytes is of every kind
+    except Exception as error:  # over broken bytes, errors of every kind
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(f"Cannot read {path}: {reason}. {EXPECTED}") from None
 
 
 def _reader(path: Path) -> Callable[[Path, Collection[str]], dict[str, np.ndarray]]:
-    try:
-        refuse_pointer(path)
-    except ValueError as error:
-        raise _Refused(str(error)) from None
+    refuse_pointer(path)
     with path.open("rb") as file:
         start = file.read(max(map(len, MAGIC)))
     for magic, read in MAGIC.items():
         if start.startswith(magic):
             return read
     return {".npz": _read_npz, ".npy": _read_npy}.get(path.suffix.lower(), _read_hdf5)
-
-
-class _Refused(ValueError):
-    """A file that is whole, but not what is read here."""
-
-
-def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array whose memory TensorFlow can share."""
-    size = math.prod(shape) * dtype.itemsize
-    buffer = np.empty(size + ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % ALIGNMENT
-    return buffer[start : start + size].view(dtype).reshape(shape)
 
 
 def _read_npy(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
@@ -97,9 +78,7 @@ def _in_fortran_order(path: Path, images: np.ndarray) -> np.ndarray:
             stacklevel=2,
         )
         return images
-    copy = aligned_empty(images.shape, images.dtype)
-    copy[...] = images
-    return copy
+    return aligned_copy(images, images.dtype)
 
 
 def _read_npz(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
@@ -147,27 +126,27 @@ def _read_into(file: BinaryIO, array: np.ndarray) -> np.ndarray:
 def _read_hdf5(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     found, others = {}, []
 
-    def visit(link: str) -> None:
-        name = link.replace("/", "_")
-        kind = file.get(link, getlink=True)
-        if isinstance(kind, h5py.HardLink):
-            item = file[link]
-            if not isinstance(item, h5py.Dataset):
-                return
-            if name in wanted and _is_readable(item):
-                found[name] = _read_item(path, name, item)
-                return
-        elif name in wanted:
-            raise _elsewhere(path, name)
-        others.append(name)
-
+    links = []
     with h5py.File(path, "r") as file:
-        file.visit_links(visit)
+        file.visit_links(links.append)
+        for link in links:
+            name = link.replace("/", "_")
+            is_here = isinstance(file.get(link, getlink=True), h5py.HardLink)
+            if not is_here and name in wanted:
+                raise _elsewhere(path, name)
+            item = file[link] if is_here else None
+            if isinstance(item, h5py.Group):
+                continue
+            if item is not None and name in wanted and _is_readable(item):
+                found[name] = _read_item(path, name, item)
+            else:
+                others.append(name)
     return _checked(path, found, others)
 
 
 def _is_readable(item: h5py.Dataset) -> bool:
-    return item.shape is not None and (item.dtype.kind in "biuf" or _is_text(item))
+    is_array = isinstance(item, h5py.Dataset) and item.shape is not None
+    return is_array and (item.dtype.kind in "biuf" or _is_text(item))
 
 
 def _is_text(item: h5py.Dataset) -> bool:
@@ -186,8 +165,8 @@ def _read_item(path: Path, name: str, item: h5py.Dataset) -> np.ndarray:
     return array
 
 
-def _elsewhere(path: Path, name: str) -> "_Refused":
-    return _Refused(
+def _elsewhere(path: Path, name: str) -> Refused:
+    return Refused(
         f'"{name}" of {path} lies in another place, which the file names: external storage, a virtual dataset or a '
         "link. It is not followed. Store the array in the file itself."
     )
@@ -196,7 +175,7 @@ def _elsewhere(path: Path, name: str) -> "_Refused":
 def _check_memory(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
     size = math.prod(shape) * dtype.itemsize
     if size > LARGEST:
-        raise _Refused(
+        raise Refused(
             f'"{name}" of {path} takes {size / 2**30:.1f} GiB of memory; at most {LARGEST / 2**30:.0f} GiB are '
             "read. Store it as an .npy file, which is used where it lies: `unzip` turns an .npz into .npy files."
         )
@@ -205,7 +184,7 @@ def _check_memory(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype
 def _checked(path: Path, found: dict, others: list[str]) -> dict[str, np.ndarray]:
     if not any(name in found for name in IMAGES):
         received = ", ".join([*found, *others]) or "nothing"
-        raise _Refused(f'{path} must hold an array "images" (or "imgs"). Received: {received}')
+        raise Refused(f'{path} must hold an array "images" (or "imgs"). Received: {received}')
     return found
 
 

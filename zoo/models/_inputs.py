@@ -24,8 +24,8 @@ def as_batches(
     """A `tf.data.Dataset` of image batches `(batch, height, width, channels)`.
 
     Args:
-        x: images as an array, a tensor or `Pixels`, or a `tf.data.Dataset` of batches of images, of `(images, labels)` tuples
-            or of dictionaries with an `"image"`; labels are ignored.
+        x: images as an array, a tensor or `Pixels`, or a `tf.data.Dataset` of batches of images, of
+            `(images, labels)` tuples or of dictionaries with an `"image"`; labels are ignored.
         image_shape: `(height, width, channels)` that the model expects.
         batch_size: for arrays; default 64.
         shuffle: whether an array is shuffled anew each epoch.
@@ -124,6 +124,11 @@ def as_pixels(images, image_shape: Sequence[int]) -> Pixels:
     return Pixels(values)
 
 
+def as_read(images):
+    """The checked images of a single step, an array or several nested ones, as their numbers mean them."""
+    return tf.nest.map_structure(lambda array: Pixels(np.asarray(array)).read(slice(None)), images)
+
+
 def check_shape(shape: tuple, image_shape: Sequence[int]) -> None:
     """Raises `ValueError` unless `shape` is `(batch, *image_shape)`; unknown sizes pass."""
     expected = (None, *image_shape)
@@ -171,7 +176,7 @@ def _from_pixels(
     rows = tf.data.Dataset.range(len(pixels))
     if shuffle:
         rows = rows.shuffle(len(pixels), seed=seed, reshuffle_each_iteration=True)
-    batches = rows.batch(batch_size).map(pixels.gather)
+    batches = rows.batch(batch_size).map(pixels.gatherer())
     return _without_autotune(batches.prefetch(PREFETCH))
 
 

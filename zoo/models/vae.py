@@ -486,13 +486,18 @@ class VAE(keras.Model):
 
     def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """One update on an array of images, checked as `fit` checks them; `y` where a step takes further images."""
-        self.check_step(x, y)
+        x, y = self.checked_step(x, y)
         return super().train_on_batch(x, y, sample_weight, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """The loss and its terms on an array of images, checked as `fit` checks them."""
-        self.check_step(x, y)
+        x, y = self.checked_step(x, y)
         return super().test_on_batch(x, y, sample_weight, **kwargs)
+
+    def checked_step(self, x, y):
+        """The images of a single step as their numbers mean them; see `check_step`."""
+        self.check_step(x, y)
+        return _inputs.as_read(x), None if y is None else _inputs.as_read(y)
 
     def check_step(self, x, y) -> None:
         """Raises `ValueError` unless all images of a single step, some of which may come as `y`, are valid."""
@@ -663,7 +668,7 @@ def _split(x, share: float):
     if not hasattr(x, "shape") or not 0 < share < 1:
         raise ValueError(
             "`validation_split` must be between 0 and 1, with an array of images. "
-            f"Received: validation_split={share!r} with {type(x).__name__}."
+            f"Received: validation_split={share!r} with {'an array' if hasattr(x, 'shape') else type(x).__name__}."
         )
     first = int(len(x) * (1 - share))
     if first == 0:
