@@ -673,16 +673,15 @@ def test_all_images_decide_whether_bytes_are_binary(place):
     """Not the part of them that is trained on; all but one image hold 0 and 1 alone."""
     images = binary_bytes()
     images[place, 0, 0, 0] = 200
-    with pytest.warns(UserWarning, match="Received also 1"):
+    with pytest.warns(UserWarning, match="only 0 and 255.*Received also"):
         dark, _ = fitted_on(images, validation_split=0.25)
-    with pytest.warns(UserWarning, match="Received also 0.00392"):
+    with pytest.warns(UserWarning, match="only 0 and 1.*Received also 0"):
         expected, _ = fitted_on(images / np.float32(255), validation_split=0.25)
     np.testing.assert_allclose(dark[0]["loss"], expected[0]["loss"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_floats_a_hair_outside_are_clipped(binary_digits, dtype):
-    hair = binary_digits.astype(dtype) * (1 + 5e-7) - 2e-7
+def test_floats_a_hair_outside_are_clipped(binary_digits):
+    hair = (binary_digits * (1 + 7e-7) - 2e-7).astype("float32")
     assert hair.min() < 0 < 1 < hair.max()
     numbers, arrays = fitted_on(hair)
     expected, others = fitted_on(hair.clip(0, 1))

@@ -93,7 +93,7 @@ class Arrays(Tabled):
 
         Args:
             path: the file; its stem becomes the dataset's name. An `.npy` is used where it lies: its size is not
-                bounded by the memory.
+                bounded by the memory. In Fortran order that is slow, and a large file brings a warning.
             factor_names: names that go before the file's own.
             factor_sizes: how many values each factor takes, see `Arrays`.
 

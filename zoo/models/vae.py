@@ -448,7 +448,8 @@ class VAE(keras.Model):
 
         Args:
             x: images as an array `(n, *image_shape)`, float in [0, 1] or uint8, or a `tf.data.Dataset` of batches
-                of images, of `(images, labels)` or of dictionaries with `"image"`. Labels are ignored.
+                of images, of `(images, labels)` or of dictionaries with `"image"`. Labels are ignored. An array is
+                not copied, unless it is a view in no order; uint8 that holds 0 and 1 alone is black and white.
             y: not used; must be None.
             batch_size: images for each update, for arrays; default 64, as in the papers.
             epochs: passes over the data.
