@@ -9,7 +9,9 @@ ROOT = Path(__file__).parent.parent
 ZOO = ROOT / "zoo"
 
 # Shared ground: names, files on disk, progress bars, the machine. Anyone may stand on it; it stands on nothing.
-GROUND = {"registry", "files", "checks", "pixels", "progress", "extras", "hardware"}
+GROUND = {
+    *("registry", "files", "checks", "pixels", "progress", "extras", "hardware", "when_imported"),
+}
 MAY_IMPORT = {
     "registry": set(),
     "files": set(),
@@ -18,6 +20,7 @@ MAY_IMPORT = {
     "progress": set(),
     "extras": set(),
     "hardware": set(),
+    "when_imported": set(),
     "networks": {"layers"},
     "layers": set(),
     "optimizers": set(),
@@ -37,7 +40,8 @@ MAY_IMPORT = {
     "export": set(),
     "runs": {"models", "presets"},
     "presets": {"models", "export"},
-    "serving": set(),
+    "serving": {"presets"},
+    "saved_classes": set(),
     "report": {"datasets", "evaluation", "plots", "export", "presets", "runs"},
     "training": {
         "datasets", "evaluation", "export", "plots", "report", "runs", "schedules",

@@ -362,6 +362,18 @@ def test_a_preset_serves_wherever_a_run_does(model_file, tmp_path, monkeypatch):
     assert text.startswith("name")
 
 
+def test_the_list_of_presets_shows_no_scores_of_a_single_factor():
+    from zoo import presets
+
+    code, text = command("presets")
+    assert code == 0, text
+    cells = {line.split()[0]: line.split() for line in text.splitlines()[1:]}
+    assert {name: len(row) == 6 for name, row in cells.items()} == {
+        name: row["factors"] > 1 for name, row in presets.table().items()
+    }
+    assert presets.table()["vae_digits"]["factors"] == 1
+
+
 def test_a_preset_is_made_of_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for seed in (0, 1):

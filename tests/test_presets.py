@@ -1,6 +1,9 @@
 """Presets: whole or not at all, from wherever they come."""
 
+import base64
+import concurrent.futures
 import contextlib
+import gzip
 import http.server
 import json
 import os
@@ -21,6 +24,7 @@ from zoo import models, presets
 from zoo.presets import _fetch as fetching
 from zoo.presets import _integrity as integrity
 from zoo.presets import _store as store
+from zoo.presets import _transfer as transfer
 
 SHAPE = (8, 8, 1)
 NAME = "tiny"
@@ -202,6 +206,132 @@ def test_what_is_not_listed_is_refused(preset):
         zoo.from_preset(preset)
 
 
+STRAYS = (
+    ".DS_Store",
+    "1/.DS_Store",
+    "Thumbs.db",
+    "1/variables/desktop.ini",
+    "__MACOSX/1/._x",
+    "._config.json",
+)
+
+
+@pytest.mark.parametrize("name", STRAYS)
+def test_what_file_managers_leave_behind_does_no_harm(preset, tmp_path, name):
+    listed = presets.verify(preset)
+    (preset / name).parent.mkdir(parents=True, exist_ok=True)
+    (preset / name).write_bytes(b"?")
+    zoo.from_preset(preset)
+    assert presets.verify(preset) == listed
+    presets.publish(tmp_path / "site", [preset])
+    assert not (tmp_path / "site" / NAME / name).exists()
+    (preset / "SHA256SUMS").unlink()
+    integrity.write_sums(preset)
+    assert presets.verify(preset) == listed
+
+
+def link_to_a_folder(preset, outside):
+    (preset / "figures").symlink_to(outside)
+
+
+def link_to_a_file(preset, outside):
+    (preset / ".DS_Store").symlink_to(outside / "private.txt")
+
+
+def link_in_place_of_a_file(preset, outside):
+    shutil.move(preset / "config.json", outside / "config.json")
+    (preset / "config.json").symlink_to(outside / "config.json")
+
+
+def link_in_place_of_a_folder(preset, outside):
+    shutil.move(preset / "1", outside / "1")
+    (preset / "1").symlink_to(outside / "1")
+
+
+def loop(preset, outside):
+    (preset / "1" / "again").symlink_to(preset)
+
+
+def link_to_nothing(preset, outside):
+    (preset / "gone").symlink_to(outside / "gone")
+
+
+def empty_folder(preset, outside):
+    (preset / "figures").mkdir()
+
+
+def pipe(preset, outside):
+    os.mkfifo(preset / "pipe")
+
+
+def list_that_is_a_pipe(preset, outside):
+    (preset / "SHA256SUMS").unlink()
+    os.mkfifo(preset / "SHA256SUMS")
+
+
+def list_that_is_a_link(preset, outside):
+    shutil.move(preset / "SHA256SUMS", outside / "SHA256SUMS")
+    (preset / "SHA256SUMS").symlink_to(outside / "SHA256SUMS")
+
+
+ODDITIES = [
+    link_to_a_folder, link_to_a_file, link_in_place_of_a_file, link_in_place_of_a_folder, loop, link_to_nothing,
+    empty_folder, pipe, list_that_is_a_pipe, list_that_is_a_link,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_links_empty_folders_and_special_files_are_refused_everywhere(
+    preset, tmp_path, cache, oddity
+):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "private.txt").write_text("private")
+    oddity(preset, outside)
+    assert presets.is_preset(preset)
+    with pytest.raises(presets.Damaged):
+        presets.verify(preset)
+    with pytest.raises(presets.Damaged):
+        zoo.load(preset)
+    with pytest.raises(presets.Damaged):
+        presets.publish(tmp_path / "site", [preset])
+    assert not (tmp_path / "site").exists()
+    if "list" not in oddity.__name__:
+        with pytest.raises(presets.Damaged):
+            integrity.write_sums(preset)
+
+
+def test_a_name_that_the_list_cannot_hold_is_refused_when_it_is_written(preset):
+    (preset / "my notes.txt").write_text("?")
+    with pytest.raises(presets.Damaged, match=r"my notes\.txt"):
+        integrity.write_sums(preset)
+
+
+def test_a_preset_that_lost_its_list_is_no_other_folder(preset):
+    (preset / "SHA256SUMS").unlink()
+    with pytest.raises(presets.Damaged, match="without SHA256SUMS"):
+        zoo.load(preset)
+
+
+def test_a_checkout_with_other_line_ends_is_whole_or_says_why(preset, tmp_path):
+    git = shutil.which("git")
+    attributes = Path(zoo.__file__).parent.parent / ".gitattributes"
+    if git is None or not attributes.exists():
+        pytest.skip("git or a checkout is missing")
+    source = tmp_path / "source"
+    shutil.copytree(preset, source / "saved_models" / NAME)
+    shutil.copytree(preset, source / "elsewhere" / NAME)
+    shutil.copy(attributes, source)
+    who = ("-c", "user.name=x", "-c", "user.email=x@x", "-c", "core.autocrlf=false")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "presets"]):
+        subprocess.run([git, "-C", source, *who, *command], check=True)
+    clone = [git, "clone", "-q", "-c", "core.autocrlf=true", source, tmp_path / "clone"]
+    subprocess.run(clone, check=True)
+    presets.verify(tmp_path / "clone" / "saved_models" / NAME)
+    with pytest.raises(presets.Damaged, match=r"line ends.*autocrlf.*-text"):
+        presets.verify(tmp_path / "clone" / "elsewhere" / NAME)
+
+
 @pytest.mark.parametrize(
     "name", ["../x", "/etc/x", "a/../../x", "a//b", "", ".", "a\\b", "a\nb", "~/x", "c:x"]
 )
@@ -322,6 +452,157 @@ def test_a_bad_server_leaves_nothing(preset, cache, fault, file):
     assert not cache.exists() or list(cache.iterdir()) == []
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """Half a second without an answer is too long."""
+    monkeypatch.setattr(transfer, "TIMEOUT", 0.5)
+
+
+def endless(chunk, pause=0.0):
+    def answer(handler, path):
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(10_000):
+                handler.wfile.write(chunk)
+                time.sleep(pause)
+        return True
+
+    return answer
+
+
+def dripping_head(handler, path):
+    with contextlib.suppress(OSError):
+        for letter in b"HTTP/1.0 200 OK\r\nX: " + b"x" * 1000:
+            handler.wfile.write(bytes([letter]))
+            time.sleep(0.02)
+    return True
+
+
+def compressed(handler, path):
+    body = gzip.compress(bytes(10**7))
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+    return True
+
+
+ATTACKS = {
+    "endless": (endless(bytes(2**16)), r"more than [\d,]+ bytes"),
+    "long": (answers(b"", length=10**12), r"more than [\d,]+ bytes"),
+    "dripping": (endless(b"x", 0.02), "too slow"),
+    "silent": (endless(b"", 0.01), "time"),
+    "dripping head": (dripping_head, "no answer within|time"),
+    "compressed": (compressed, "compressed"),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("file", ["model.weights.h5", "SHA256SUMS"])
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_never_ends_is_left(preset, cache, monkeypatch, attack, file):
+    answer, message = ATTACKS[attack]
+    monkeypatch.setattr(fetching, "MOST_BYTES", 2**22)
+    start = time.monotonic()
+    with serving(preset.parent, only_for(file, answer)) as address:
+        with pytest.raises(presets.Unavailable, match=message):
+            presets.find(NAME, address=address)
+        assert time.monotonic() - start < 10
+    assert list(cache.iterdir()) == []
+
+
+def test_the_tables_sizes_bound_a_file(preset, cache, monkeypatch):
+    row = presets.facts(preset)
+    assert row["sizes"]["config.json"] == (preset / "config.json").stat().st_size
+    assert row["size"] == sum(row["sizes"].values())
+    monkeypatch.setattr(fetching, "table", lambda: {NAME: row})
+    most = f"{row['sizes']['config.json']:,}"
+    fault = only_for("config.json", endless(bytes(2**16)))
+    with (
+        serving(preset.parent, fault) as address,
+        pytest.raises(presets.Unavailable, match=f"more than {most} bytes"),
+    ):
+        presets.find(NAME, address=address)
+    with serving(preset.parent) as address:
+        presets.find(NAME, address=address)
+
+
+@pytest.mark.parametrize("code", [400, 403, 404, 429])
+def test_a_refusal_is_not_asked_again(preset, monkeypatch, code):
+    monkeypatch.setattr(fetching, "RETRIES", 3)
+    asked = []
+
+    def refuse(handler, path):
+        asked.append(path)
+        return answers(b"no", code)(handler, path)
+
+    with (
+        serving(preset.parent, refuse) as address,
+        pytest.raises(presets.Unavailable, match=str(code)),
+    ):
+        presets.find(NAME, address=address)
+    assert len(asked) == 1
+
+
+def test_a_servers_fault_is_asked_again(preset, monkeypatch):
+    monkeypatch.setattr(fetching, "RETRIES", 2)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    asked = []
+
+    def fail(handler, path):
+        asked.append(path)
+        return answers(b"no", 503)(handler, path)
+
+    with serving(preset.parent, fail) as address, pytest.raises(presets.Unavailable, match="503"):
+        presets.find(NAME, address=address)
+    assert len(asked) == 3
+
+
+def test_a_name_and_password_in_the_address_are_sent(preset, cache):
+    seen = []
+
+    def note(handler, path):
+        seen.append(handler.headers["Authorization"])
+        return False
+
+    with serving(preset.parent, note) as address:
+        presets.find(NAME, address=address.replace("//", "//me:s%40cret@"))
+    assert set(seen) == {"Basic " + base64.b64encode(b"me:s@cret").decode()}
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1/x", "file:///tmp/x", "gopher://x"])
+def test_other_kinds_of_addresses_are_refused(address):
+    with pytest.raises(presets.Unavailable, match="https://"):
+        presets.find(NAME, address=address)
+
+
+def test_a_redirection_to_a_file_is_not_followed(preset, tmp_path):
+    (tmp_path / "private").write_text("private")
+
+    def redirect(handler, path):
+        handler.send_response(302)
+        handler.send_header("Location", f"file://{tmp_path}/private")
+        handler.end_headers()
+        return True
+
+    with serving(preset.parent, redirect) as address, pytest.raises(presets.Unavailable):
+        presets.find(NAME, address=address)
+
+
+@pytest.mark.parametrize(
+    "oddity",
+    [link_to_a_folder, link_in_place_of_a_folder, list_that_is_a_link, list_that_is_a_pipe],
+)
+def test_links_and_pipes_of_a_folder_of_presets_are_not_fetched(preset, tmp_path, cache, oddity):
+    (tmp_path / "outside").mkdir()
+    oddity(preset, tmp_path / "outside")
+    with pytest.raises(presets.Unavailable, match="Expected files"):
+        presets.find(NAME, address=str(preset.parent))
+    assert list(cache.iterdir()) == []
+
+
 def test_no_server_is_a_clear_error():
     with pytest.raises(presets.Unavailable, match=r"127\.0\.0\.1"):
         zoo.from_preset(NAME, address="http://127.0.0.1:9")
@@ -403,6 +684,57 @@ def test_two_fetches_at_once(preset, cache):
     assert list(cache.iterdir()) == [cache / NAME]
 
 
+def test_three_repair_a_damaged_cache_at_once(preset, cache):
+    presets.find(NAME, address=str(preset.parent))
+    fetched = []
+
+    def count(handler, path):
+        fetched.append(path)
+        return slow(handler, path)
+
+    for _ in range(3):
+        (cache / NAME / "config.json").write_text("{}")
+        (cache / NAME / "extra").write_text("?")
+        fetched.clear()
+        three = concurrent.futures.ThreadPoolExecutor(3)
+        with serving(preset.parent, count) as address, three as pool:
+            found = pool.map(lambda _: presets.find(NAME, address=address), range(3))
+            assert list(found) == [cache / NAME] * 3
+        assert len(fetched) == len(set(fetched))
+        presets.verify(cache / NAME)
+        assert list(cache.iterdir()) == [cache / NAME]
+
+
+def test_two_downloads_into_one_folder(preset, tmp_path):
+    shutil.copytree(preset, preset.with_name("other"))
+    out = tmp_path / "out"
+
+    def download(name, address):
+        return presets.fetch(name, out, only="1/", address=address)
+
+    with serving(preset.parent, slow) as address, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: download(NAME, address), range(2))) == [out, out]
+    presets.verify(out, only="1/")
+    with pytest.raises(FileExistsError):
+        download(NAME, str(preset.parent))
+    assert sorted(tmp_path.iterdir()) == [out, preset.parent]
+
+
+def test_a_download_does_not_pass_for_another(preset, tmp_path, monkeypatch):
+    """Something else takes the folder's name while a preset is downloaded."""
+    retrieve, out = fetching._retrieve, tmp_path / "out"
+
+    def meanwhile(*arguments):
+        retrieve(*arguments)
+        out.mkdir(exist_ok=True)
+        (out / "mine.txt").write_text("mine")
+
+    monkeypatch.setattr(fetching, "_retrieve", meanwhile)
+    with pytest.raises(FileExistsError, match="something else"):
+        presets.fetch(NAME, out, address=str(preset.parent))
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
 def test_a_kill_leaves_no_preset(preset, cache):
     with serving(preset.parent, slow) as address:
         process = start(address)
@@ -434,6 +766,21 @@ def test_finding_needs_no_tensorflow(preset):
 
 
 # Publishing.
+
+
+def test_presets_of_one_name_are_not_published(preset, tmp_path):
+    twin = shutil.copytree(preset, tmp_path / "elsewhere" / NAME)
+    with pytest.raises(ValueError, match="different names"):
+        presets.publish(tmp_path / "site", [preset, twin])
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"class_name": null}x', "null"])
+def test_a_preset_that_does_not_say_what_it_is_is_not_published(preset, tmp_path, text):
+    (preset / "config.json").write_text(text)
+    integrity.write_sums(preset)
+    with pytest.raises(presets.Damaged, match="does not say what it is"):
+        presets.publish(tmp_path / "site", [preset])
 
 
 def test_what_is_published_can_be_fetched(preset, tmp_path, cache):

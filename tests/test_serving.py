@@ -3,11 +3,13 @@
 import concurrent.futures
 import contextlib
 import json
+import os
 import runpy
 import shutil
 import socket
 import subprocess
 import time
+from urllib.parse import unquote, urlsplit
 
 import grpc
 import numpy as np
@@ -23,7 +25,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from zoo import models, serving
+from zoo import models, presets, serving
 
 SHAPE = (8, 8, 1)
 NAME = "small_vae"
@@ -230,3 +232,155 @@ def test_bad_folders_are_refused(exported, tmp_path):
     with pytest.raises(ValueError, match="twice"):
         serving.configure([exported, exported], tmp_path / "serving")
     assert not (tmp_path / "serving").exists()
+
+
+NAMES = [
+    "my run",
+    'the "best"',
+    "o'clock",
+    "$(touch x)",
+    "`touch x`",
+    "a;touch x",
+    "-n",
+    "50%",
+    "naïve & größer",
+    "{a,b}",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_may_have_any_printable_name(exported, tmp_path, name):
+    """The shell runs none of it, and each file means the same folder by it."""
+    shutil.copytree(exported, tmp_path / name)
+    out = tmp_path / "serving"
+    [made] = serving.configure([tmp_path / name], out)
+    assert made.name == name
+    text = (out / "models.config").read_text(encoding="utf-8")
+    config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    [entry] = config.model_config_list.config
+    assert (entry.name, entry.base_path) == (name, f"/models/{name}")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "curl").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "bin" / "curl").chmod(0o755)
+    paths = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    told = subprocess.run(
+        ["sh", "client.sh", "http://x"],
+        cwd=out,
+        env={"PATH": paths},
+        capture_output=True,
+        check=True,
+    )
+    _, metadata, _, _, data, predict = told.stdout.decode().splitlines()
+    assert unquote(urlsplit(metadata).path) == f"/v1/models/{name}/metadata"
+    assert unquote(urlsplit(predict).path) == f"/v1/models/{name}:predict"
+    assert data == f"@request-{name}.json"
+    assert json.loads((out / data[1:]).read_text())["signature_name"] == "decode"
+    assert not list(tmp_path.rglob("x"))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "\x1b31m", "a\\b", "[a]", "a*", "a?"])
+def test_a_name_that_no_model_can_have_is_refused(exported, tmp_path, name):
+    shutil.copytree(exported, tmp_path / name)
+    with pytest.raises(ValueError, match="printable"):
+        serving.configure([tmp_path / name], tmp_path / "serving")
+    assert not (tmp_path / "serving").exists()
+
+
+def test_stray_files_among_the_served_models_are_passed_over(laid_out, exported):
+    models_folder = laid_out / "models"
+    (models_folder / ".DS_Store").write_bytes(b"?")
+    (models_folder / "notes.txt").write_text("?")
+    (models_folder / "empty").mkdir()
+    (models_folder / "half" / ".partial-1-1").mkdir(parents=True)
+    (models_folder / "half" / "1").mkdir()
+    (models_folder / NAME / "1.bak").mkdir()
+    (models_folder / NAME / "²").mkdir()
+    [again] = serving.configure([exported], laid_out)
+    assert (again.name, again.version) == (NAME, 1)
+    assert (laid_out / "models.config").read_text().count("config {") == 1
+    assert not (laid_out / "request-notes.txt.json").exists()
+
+
+def test_what_file_managers_leave_behind_is_not_served(exported, tmp_path):
+    source = shutil.copytree(exported, tmp_path / "mine")
+    (source / "1" / ".DS_Store").write_bytes(b"?")
+    [made] = serving.configure([source], tmp_path / "serving")
+    assert not (made.folder / ".DS_Store").exists()
+    (source / "1" / ".DS_Store").write_bytes(b"!")
+    [again] = serving.configure([source], tmp_path / "serving")
+    assert again.version == 1
+
+
+@pytest.fixture
+def preset(model, tmp_path):
+    model.save_to_preset(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def replaced_saved_model(preset, outside):
+    shutil.rmtree(preset / "1")
+    shutil.copytree(outside, preset / "1")
+
+
+def flipped_bit(preset, outside):
+    file = preset / "1" / "variables" / "variables.data-00000-of-00001"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def missing_variables(preset, outside):
+    shutil.rmtree(preset / "1" / "variables")
+
+
+def lost_list(preset, outside):
+    (preset / "SHA256SUMS").unlink()
+
+
+def linked_folder(preset, outside):
+    (preset / "1" / "assets.extra").symlink_to(outside)
+
+
+@pytest.mark.parametrize(
+    "change", [replaced_saved_model, flipped_bit, missing_variables, lost_list, linked_folder]
+)
+def test_a_preset_is_verified_before_tensorflow_reads_it(preset, tmp_path, monkeypatch, change):
+    other = models.VAE(SHAPE, 3, seed=1)
+    other.export(tmp_path / "other")
+    change(preset, tmp_path / "other")
+    monkeypatch.setattr(tf.saved_model, "load", lambda *_: pytest.fail("it was loaded"))
+    with pytest.raises(presets.Damaged):
+        serving.configure([preset], tmp_path / "serving")
+    assert not (tmp_path / "serving").exists()
+
+
+def test_a_preset_and_its_download_are_served(preset, tmp_path):
+    presets.fetch("mine", tmp_path / "fetched", only="1/", address=str(tmp_path))
+    made = serving.configure([preset, tmp_path / "fetched"], tmp_path / "serving")
+    assert [model.name for model in made] == ["mine", "fetched"]
+    flipped_bit(tmp_path / "fetched", None)
+    with pytest.raises(presets.Damaged, match=r"variables\.data"):
+        serving.configure([tmp_path / "fetched"], tmp_path / "serving")
+
+
+def test_links_in_a_run_are_not_followed(exported, tmp_path):
+    run = shutil.copytree(exported, tmp_path / "run" / "saved_model")
+    (tmp_path / "private").mkdir()
+    (run / "1" / "assets.extra").symlink_to(tmp_path / "private")
+    with pytest.raises(ValueError, match=r"assets\.extra, a link"):
+        serving.configure([tmp_path / "run"], tmp_path / "serving")
+
+
+@pytest.mark.parametrize("damage", [flipped_bit, missing_variables])
+def test_a_damaged_saved_model_of_a_run_is_one_line(exported, tmp_path, damage):
+    run = shutil.copytree(exported, tmp_path / "run" / "saved_model")
+    damage(run, None)
+    with pytest.raises(ValueError, match=r"^[^\n]*no SavedModel that TensorFlow can load[^\n]*$"):
+        serving.configure([tmp_path / "run"], tmp_path / "serving")
+    assert not list((tmp_path / "serving").rglob("saved_model.pb"))
+
+
+def test_a_saved_model_of_others_is_refused(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "theirs" / "1"))
+    with pytest.raises(ValueError, match="Expected a SavedModel of the zoo"):
+        serving.configure([tmp_path / "theirs"], tmp_path / "serving")

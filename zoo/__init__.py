@@ -14,7 +14,7 @@ Names are loaded when they are first used: `import zoo` loads no TensorFlow.
 
 import importlib
 
-from zoo.tfds import register_when_imported
+from zoo import saved_classes, tfds
 
 __version__ = "0.1.0"
 
@@ -66,4 +66,5 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
-register_when_imported()
+saved_classes.register_when_imported()
+tfds.register_when_imported()

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 training diverged or a metric failed, 2 bad input, 130 int
 
 import functools
 import os
+import shlex
 import sys
 import warnings
 
@@ -244,7 +245,9 @@ def list_presets(publish, update) -> None:
         presets.update_table()
     rows = [("name", "model", "data", "MiB", "FactorVAE score", "MIG")]
     for name, row in presets.table().items():
-        scores = (row["scores"].get(metric) for metric in ("factor_vae_score", "mig"))
+        # Of a single factor every model has a perfect score.
+        told = row["scores"] if row["factors"] > 1 else {}
+        scores = (told.get(metric) for metric in ("factor_vae_score", "mig"))
         numbers = ("" if score is None else f"{score:.3f}" for score in scores)
         rows.append((name, row["model"], row["data"] or "", f"{row['size'] / 2**20:.1f}", *numbers))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -276,7 +279,7 @@ def serve_config(folders, out) -> None:
 
     for model in serving.configure(folders, out):
         click.echo(f"{model.name} version {model.version}: {model.folder}")
-    click.echo(f"\nStart the server: cd {out} && docker compose up")
+    click.echo(f"\nStart the server: cd {shlex.quote(out)} && docker compose up")
 
 
 @main.command("show")

@@ -20,8 +20,7 @@ import io
 import json
 import os
 import re
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ import numpy as np
 from zoo import files, models, presets  # noqa: F401  Keras finds the models' classes once they are imported.
 
 KEPT_CHECKPOINTS = 2
-LONGEST_REASON = 120
 
 
 class Diverged(RuntimeError):
@@ -60,11 +58,16 @@ def default_folder(config: Config) -> Path:
     return Path("runs") / f"{config.model}-{data}-seed{config.seed}"
 
 
-def load(path: str | os.PathLike) -> keras.Model:
+def load(path: str | os.PathLike, custom_objects: Mapping[str, Any] | None = None) -> keras.Model:
     """The model of a preset, a run folder, or a `.keras` file.
 
+    Args:
+        path: which.
+        custom_objects: name to class or function of yours, for those that are not registered with
+            `keras.saving.register_keras_serializable`; a preset takes only registered ones.
+
     Raises:
-        ValueError: there is none, or a file is damaged.
+        ValueError: there is none, a file is damaged, or wants a class or function that is not known here.
     """
     if presets.is_preset(path):
         return presets.from_preset(path)
@@ -74,7 +77,7 @@ def load(path: str | os.PathLike) -> keras.Model:
         raise ValueError(
             f"Expected a preset, a run folder or a .keras file. Received: {path}, where {file} is missing."
         )
-    return _load(file)
+    return _load(file, custom_objects)
 
 
 def load_config(folder: str | os.PathLike) -> Config:
@@ -222,12 +225,10 @@ def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
     files.write_text(folder / "history.csv", text.getvalue())
 
 
-def _load(file: Path) -> keras.Model:
+def _load(file: Path, custom_objects: Mapping[str, Any] | None = None) -> keras.Model:
     try:
-        return keras.models.load_model(file)
-    except (zipfile.BadZipFile, OSError, ValueError, TypeError, KeyError, EOFError) as error:
-        reason = str(error).strip().partition("\n")[0][:LONGEST_REASON]
-        raise ValueError(
-            f"{file} cannot be read: it is truncated, damaged, or no model of the zoo ({reason}). "
-            "Remove it; an earlier checkpoint is used then, if there is one."
-        ) from None
+        with keras.saving.custom_object_scope(dict(custom_objects or {})):
+            return keras.models.load_model(file)
+    # Whatever the bytes of a file made Keras, h5py or a layer of the user's raise.
+    except Exception as error:
+        raise ValueError(presets.why_unreadable(file, error)) from None

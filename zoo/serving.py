@@ -13,20 +13,24 @@ import dataclasses
 import filecmp
 import json
 import os
-import shutil
-from collections.abc import Iterable
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import tensorflow as tf
 
-from zoo import files
+from zoo import files, presets
 from zoo.extras import need
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 WARMED = ("encode", "decode", "reconstruct")
 IMAGE = "tensorflow/serving:2.19.1"
 GRPC_PORT, REST_PORT = 8500, 8501
+LONGEST_REASON = 120
+PATTERN = set("*?[]\\")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +51,16 @@ class Served:
 def configure(folders: Iterable[str | os.PathLike], out: str | os.PathLike) -> list[Served]:
     """Lays out a folder for TF Serving.
 
-    A model that `out` holds already is served in a new version beside the old one, if it differs from it.
+    A model that `out` holds already is served in a new version beside the old one, if it differs from it. Whatever is
+    a preset is verified before TensorFlow reads it.
 
     Args:
         folders: each a preset's or a run's folder, or one of numbered SavedModels. The model takes the folder's name.
         out: where the models and the files around them go.
 
     Raises:
-        ValueError: a folder holds no SavedModel, or two have one name.
+        Damaged: a preset is not whole, or there is a link, an empty folder or a special file in a SavedModel.
+        ValueError: a folder holds no SavedModel of the zoo, its name no model can have, or two have one name.
         ImportError: the protocol is not installed: `pip install "vae-zoo[serving]"`.
 
     Example:
@@ -72,13 +78,13 @@ def configure(folders: Iterable[str | os.PathLike], out: str | os.PathLike) -> l
         for name, versions in sources.items()
         for version, source in versions
     ]
-    names = sorted(path.name for path in (out / "models").iterdir())
+    names = sorted(path.name for path in (out / "models").iterdir() if _versions(path))
     files.write_text(out / "models.config", models_config(names))
     files.write_text(out / "compose.yaml", COMPOSE)
     for name in names:
-        newest = max((out / "models" / name).glob("[0-9]*"), key=lambda path: int(path.name))
+        _, newest = _versions(out / "models" / name)[-1]
         files.write_text(out / f"request-{name}.json", json.dumps(_rest_request(newest)) + "\n")
-    files.write_text(out / "client.sh", CLIENT_SH + "".join(map(CURL.format, names)))
+    files.write_text(out / "client.sh", CLIENT_SH + "".join(map(_curl, names)))
     files.write_text(out / "client.py", CLIENT_PY)
     return served
 
@@ -98,17 +104,29 @@ def models_config(names: Iterable[str]) -> str:
         }
     """
     entries = (
-        f'  config {{\n    name: "{name}"\n    base_path: "/models/{name}"\n'
+        f"  config {{\n    name: {_quoted(name)}\n    base_path: {_quoted('/models/' + name)}\n"
         '    model_platform: "tensorflow"\n    model_version_policy { all {} }\n  }\n'
         for name in names
     )
     return f"model_config_list {{\n{''.join(entries)}}}\n"
 
 
+def _quoted(text: str) -> str:
+    """A string of protocol buffers' text format."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _curl(name: str) -> str:
+    """The calls of a model, for a shell."""
+    return CURL.format(url=quote(name, safe=""), data=shlex.quote(f"@request-{name}.json"))
+
+
 def _sources(folders: Iterable[str | os.PathLike]) -> dict[str, list[tuple[int, Path]]]:
     """Name to its numbered SavedModels."""
     found = {}
     for folder in map(Path, folders):
+        if presets.is_folder_of_preset(folder):
+            presets.verify(folder, only="1/")
         versions = _versions(folder) or _versions(folder / "saved_model")
         if not versions:
             raise ValueError(
@@ -116,6 +134,11 @@ def _sources(folders: Iterable[str | os.PathLike]) -> dict[str, list[tuple[int, 
                 "which has none. Give the folder of a preset or of a run."
             )
         name = folder.resolve().name
+        if not name or not name.isprintable() or PATTERN & set(name):
+            raise ValueError(
+                "Expected a folder whose name can be a model's: printable, and without the characters "
+                f"{' '.join(sorted(PATTERN))}, in which TensorFlow sees a pattern. Received: {name!r}."
+            )
         if name in found:
             raise ValueError(f'Expected models of different names. Received "{name}" twice.')
         found[name] = versions
@@ -126,7 +149,7 @@ def _versions(folder: Path) -> list[tuple[int, Path]]:
     return sorted(
         (int(path.name), path)
         for path in folder.glob("[0-9]*")
-        if path.name.isdigit() and (path / "saved_model.pb").exists()
+        if re.fullmatch("[0-9]+", path.name) and (path / "saved_model.pb").exists()
     )
 
 
@@ -139,15 +162,13 @@ def _place(name: str, version: int, source: Path, target: Path) -> Served:
     if version in dict(present):
         version = present[-1][0] + 1
     with files.whole_folder(target / str(version)) as partial:
-        shutil.copytree(source, partial, dirs_exist_ok=True)
+        presets.copy(source, partial, presets.plain_files(source))
         _write_warmup(name, partial)
     return Served(name, version, target / str(version))
 
 
 def _same(a: Path, b: Path) -> bool:
-    names = [
-        path.relative_to(a) for path in a.rglob("*") if path.is_file() and WARMUP.name != path.name
-    ]
+    names = [name for name in presets.plain_files(a) if name != WARMUP.as_posix()]
     return all(
         (b / name).exists() and filecmp.cmp(a / name, b / name, shallow=False) for name in names
     )
@@ -157,7 +178,7 @@ def _write_warmup(name: str, folder: Path) -> None:
     """One request for each signature, which the server answers before it says that it is ready."""
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    signatures = tf.saved_model.load(str(folder)).signatures
+    signatures = _signatures(folder)
     (folder / WARMUP).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(folder / WARMUP)) as writer:
         for signature in WARMED:
@@ -170,6 +191,24 @@ def _write_warmup(name: str, folder: Path) -> None:
             writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
 
 
+def _signatures(folder: Path) -> Mapping[str, Callable]:
+    """Functions of a SavedModel of the zoo, by name."""
+    try:
+        found = tf.saved_model.load(str(folder)).signatures
+    # Whatever its bytes made TensorFlow raise.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0][:LONGEST_REASON]
+        raise ValueError(
+            f"{folder} is no SavedModel that TensorFlow can load ({reason}). Export the model anew."
+        ) from None
+    missing = [name for name in WARMED if name not in found]
+    if missing:
+        raise ValueError(
+            f"Expected a SavedModel of the zoo. Received: {folder}, without the signatures {', '.join(missing)}."
+        )
+    return found
+
+
 def _blank(signature) -> dict[str, np.ndarray]:
     """Inputs of zeros for one image."""
     _, inputs = signature.structured_input_signature
@@ -180,7 +219,7 @@ def _blank(signature) -> dict[str, np.ndarray]:
 
 
 def _rest_request(folder: Path) -> dict:
-    blank = _blank(tf.saved_model.load(str(folder)).signatures["decode"])
+    blank = _blank(_signatures(folder)["decode"])
     return {"signature_name": "decode", "inputs": {name: v.tolist() for name, v in blank.items()}}
 
 
@@ -203,8 +242,8 @@ server=${{1:-http://localhost:{REST_PORT}}}
 """
 
 CURL = """
-curl --fail "$server/v1/models/{0}/metadata"
-curl --fail --data @request-{0}.json "$server/v1/models/{0}:predict"
+curl --fail "$server/v1/models/{url}/metadata"
+curl --fail --data {data} "$server/v1/models/{url}:predict"
 """
 
 CLIENT_PY = f'''\

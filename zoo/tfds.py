@@ -11,9 +11,9 @@ some thousand a second.
     close = tfds.load("xysquares/spacing=1", split="train")
 """
 
-import sys
-from importlib.machinery import PathFinder
 from typing import Any
+
+from zoo.when_imported import when_imported
 
 LIBRARY = "tensorflow_datasets"
 NAMES = {"shapes3d": "shapes3d_raycast"}  # where TensorFlow Datasets has another set of that name
@@ -23,28 +23,7 @@ THREADS = 2
 
 def register_when_imported() -> None:
     """Registers the builders as soon as TensorFlow Datasets is imported: now, later or never."""
-    if LIBRARY in sys.modules:
-        register()
-    else:
-        sys.meta_path.insert(0, _Finder())
-
-
-class _Finder:
-    """Finds TensorFlow Datasets where Python would, and has the builders registered when it is loaded."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The library's own spec, with a loader that also calls `register`; `None` for all other modules."""
-        spec = PathFinder.find_spec(name, path, target) if name == LIBRARY else None
-        if spec is not None:
-            load = spec.loader.exec_module
-
-            def load_and_register(module: Any) -> None:
-                load(module)
-                sys.meta_path.remove(self)
-                register()
-
-            spec.loader.exec_module = load_and_register
-        return spec
+    when_imported(LIBRARY, register)
 
 
 def register() -> None:

@@ -4,6 +4,7 @@ from zoo.export._fidelity import Exported as Exported
 from zoo.export._fidelity import Inexact as Inexact
 from zoo.export._float32 import float32_copy as float32_copy
 from zoo.export._float32 import in_float32 as in_float32
+from zoo.export._float32 import without_compilation as without_compilation
 from zoo.export.litert import litert as litert
 from zoo.export.onnx import onnx as onnx
 from zoo.export.saved_model import saved_model as saved_model

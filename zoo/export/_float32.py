@@ -33,8 +33,16 @@ def float32_copy(model: keras.Model) -> keras.Model:
 
 
 def _config(model: keras.Model) -> dict:
-    config = keras.saving.serialize_keras_object(model)
-    config.pop("compile_config", None)
+    return without_compilation(keras.saving.serialize_keras_object(model))
+
+
+def without_compilation(config):
+    """The configuration without optimizers and losses, its own and those of models within it."""
+    if isinstance(config, dict):
+        kept = {name: value for name, value in config.items() if name != "compile_config"}
+        return {name: without_compilation(value) for name, value in kept.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(without_compilation(value) for value in config)
     return config
 
 

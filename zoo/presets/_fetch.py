@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import zoo
@@ -13,15 +14,20 @@ from zoo.files import PARTIAL
 from zoo.presets import _integrity as integrity
 from zoo.presets._integrity import SUMS, Damaged
 from zoo.presets._table import table
+from zoo.presets._transfer import Broken, Unavailable
+from zoo.presets._transfer import from_folder as _from_folder
+from zoo.presets._transfer import from_web as _from_web
+
+try:
+    import fcntl
+except ImportError:  # Windows, where the later of two fetches at once finds its place taken.
+    fcntl = None
 
 ADDRESS, CACHE, OFFLINE = "ZOO_PRESETS", "ZOO_CACHE", "ZOO_OFFLINE"
 RETRIES = 3
-TIMEOUT = 30  # seconds without an answer
+MOST_BYTES = 2**30  # of a preset that the zoo's table does not list
+MOST_SECONDS = 3600  # for all files of a preset
 STALE = 24 * 3600  # seconds after which an unfinished download has no owner
-
-
-class Unavailable(OSError):
-    """A preset is neither here nor to be had."""
 
 
 def find(
@@ -61,7 +67,14 @@ def find(
 
 def is_preset(name: str | os.PathLike) -> bool:
     """Whether this is the folder of a preset, or the name of a known one."""
-    return (Path(name) / SUMS).exists() or os.fspath(name) in table()
+    return is_folder_of_preset(name) or os.fspath(name) in table()
+
+
+def is_folder_of_preset(path: str | os.PathLike) -> bool:
+    """Whether this is the folder of a preset, whole or not: it has checksums, or what a preset but no run has."""
+    path = Path(path)
+    lost_its_sums = (path / "config.json").exists() and (path / "1" / "saved_model.pb").exists()
+    return os.path.lexists(path / SUMS) or lost_its_sums
 
 
 def fetch(
@@ -83,7 +96,7 @@ def fetch(
 
     Raises:
         Unavailable: the address does not answer, has no such preset, or offers something else.
-        FileExistsError: `out` exists.
+        FileExistsError: `out` exists, or another process made something else there meanwhile.
     """
     out = Path(out)
     if out.exists():
@@ -92,14 +105,11 @@ def fetch(
     try:
         with _staging(out) as folder:
             _download(name, address, folder, only, show_progress)
-            _settle(folder, out)
-    except Unavailable:
+            _settle(folder, out, only)
+    except (Unavailable, FileExistsError):
         raise
     except OSError as error:
-        raise Unavailable(
-            f"Cannot write {out}: {error.strerror or error}. Make room, or choose another folder "
-            f"(environment variable {CACHE})."
-        ) from error
+        raise _cannot_write(out, error) from error
     return out
 
 
@@ -118,13 +128,9 @@ def cache_folder() -> Path:
 
 def _cached(name: str, address: str | None, offline: bool | None, show_progress: bool) -> Path:
     folder = cache_folder() / name
-    damage = None
-    if folder.exists():
-        try:
-            integrity.verify(folder)
-            return folder
-        except Damaged as error:
-            damage = error
+    damage = _damage(folder)
+    if folder.exists() and not damage:
+        return folder
     offline = bool(os.environ.get(OFFLINE)) if offline is None else offline
     address = address or os.environ.get(ADDRESS)
     if damage and (offline or not address):
@@ -136,9 +142,46 @@ def _cached(name: str, address: str | None, offline: bool | None, show_progress:
             f'Preset "{name}" is not here, and offline mode forbids to fetch it. Looked in: '
             f"{', '.join(map(str, [*own_folders(), folder.parent]))}."
         )
-    if damage:
-        shutil.rmtree(folder)
-    return fetch(name, folder, address=address, show_progress=show_progress)
+    with _alone(folder):
+        if folder.exists() and not _damage(folder):  # Another process was first.
+            return folder
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+        elif folder.exists():
+            shutil.rmtree(folder)
+        return fetch(name, folder, address=address, show_progress=show_progress)
+
+
+def _damage(folder: Path) -> Damaged | None:
+    """What is wrong with a folder, if it is there."""
+    try:
+        if folder.exists():
+            integrity.verify(folder)
+    except Damaged as error:
+        return error
+    return None
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Lets one process at a time fill a folder of the cache; a dead one holds up nobody."""
+    locks = folder.parent.parent / "locks"
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = (locks / folder.name).open("w")
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    with lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _cannot_write(out: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"Cannot write {out}: {error.strerror or error}. Make room, or choose another folder "
+        f"(environment variable {CACHE})."
+    )
 
 
 def _address(name: str, address: str | None) -> str:
@@ -152,53 +195,46 @@ def _address(name: str, address: str | None) -> str:
 
 
 def _download(name: str, address: str, folder: Path, only: str, show_progress: bool) -> None:
-    known = table().get(name, {}).get("sha256")
-    list_hash = f"sha256:{known}" if known else None
-    _retrieve(f"{address}{name}/", {SUMS: list_hash}, folder, show_progress=False)
+    known, base = table().get(name, {}), f"{address}{name}/"
+    if Path(base).is_dir():
+        try:
+            integrity.plain_files(base)
+        except Damaged as error:
+            raise Unavailable(str(error)) from None
+    _retrieve(base, SUMS, folder, known.get("sha256"), integrity.MOST_LIST_BYTES)
     try:
         sums = integrity.read_sums(folder)
     except Damaged as error:
-        raise Unavailable(f"{address}{name}/ offers no preset: {error}") from None
-    wanted = {file: f"sha256:{sha}" for file, sha in sums.items() if file.startswith(only)}
-    _retrieve(f"{address}{name}/", wanted, folder, show_progress)
-    if not only:
-        integrity.verify(folder)
+        raise Unavailable(f"{base} offers no preset: {error}") from None
+    sizes, left = known.get("sizes", {}), known.get("size", MOST_BYTES)
+    end = time.monotonic() + MOST_SECONDS
+    for file, sha in sums.items():
+        if file.startswith(only):
+            if time.monotonic() > end:
+                raise Unavailable(f"{base}: the server is too slow, {MOST_SECONDS} s are over.")
+            _retrieve(base, file, folder, sha, sizes.get(file, left), show_progress)
+            left -= (folder / file).stat().st_size
+    integrity.verify(folder, only)
 
 
-def _retrieve(base: str, hashes: dict[str, str | None], folder: Path, show_progress: bool) -> None:
-    """Downloads files, each tried again when the line breaks or its checksum is wrong."""
-    import pooch
-    import requests
-
-    store = pooch.create(folder, base, registry=hashes, retry_if_failed=RETRIES)
-    downloader = _from_web(show_progress) if "://" in base else _from_folder
-    pooch.get_logger().setLevel("ERROR")
-    for file in hashes:
+def _retrieve(
+    base: str, name: str, folder: Path, sha256: str | None, most: int, show_progress: bool = False
+) -> None:
+    """Gets a file of at most so many bytes; again when the line breaks or its checksum is wrong."""
+    take = _from_web if "://" in base else _from_folder
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(RETRIES + 1):
+        time.sleep(attempt)
         try:
-            store.fetch(file, downloader=downloader)
-        except requests.HTTPError as error:
-            raise Unavailable(f"{base}{file}: the server answers {error}.") from None
-        except requests.RequestException as error:
-            raise Unavailable(f"{base}{file}: {type(error).__name__}: {error}") from None
-        except FileNotFoundError:
-            raise Unavailable(f"{base}{file} does not exist.") from None
-        except ValueError as error:
-            if "hash" not in str(error):
-                raise
-            raise Unavailable(
-                f"{base}{file} is not the file that was asked for: its checksum is wrong, after "
-                f"{RETRIES + 1} tries."
-            ) from None
-
-
-def _from_web(show_progress: bool):
-    import pooch
-
-    return pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=show_progress)
-
-
-def _from_folder(path: str, output_file: str, pooch) -> None:
-    shutil.copyfile(path, output_file)
+            take(f"{base}{name}", file, most, show_progress)
+        except Broken as error:
+            fault = str(error)
+        else:
+            if sha256 in (None, integrity.digest(file)):
+                return
+            fault = f"{base}{name} is not the file that was asked for: its checksum is wrong."
+    raise Unavailable(f"{fault} Tried {RETRIES + 1} times.")
 
 
 @contextlib.contextmanager
@@ -206,8 +242,9 @@ def _staging(out: Path):
     """A folder beside `out` to fill; removed at the end, with what killed processes left of theirs."""
     out.parent.mkdir(parents=True, exist_ok=True)
     for left in out.parent.glob(f"{PARTIAL}*"):
-        if time.time() - left.stat().st_mtime > STALE:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # Another process may remove it, too.
+            if time.time() - left.stat().st_mtime > STALE:
+                shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=out.parent))
     try:
         yield folder
@@ -215,12 +252,20 @@ def _staging(out: Path):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settle(folder: Path, out: Path) -> None:
-    """Gives the folder its name, unless another process was first."""
+def _settle(folder: Path, out: Path, only: str = "") -> None:
+    """Gives the folder its name, unless another process was first with the same."""
     folder.chmod(0o755)
     try:
         folder.rename(out)
     except OSError:
         if not out.is_dir():
             raise
-        integrity.verify(out)
+        try:
+            integrity.verify(out, only)
+            if integrity.read_sums(out) == integrity.read_sums(folder):
+                return
+        except Damaged:
+            pass
+        raise FileExistsError(
+            f"{out} was made by something else meanwhile. Choose another path, or remove it."
+        ) from None

@@ -3,22 +3,40 @@
 import hashlib
 import os
 import re
+import shutil
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 SUMS = "SHA256SUMS"
 LINE = re.compile(r"([0-9a-f]{64})  ([\w.\-]+(?:/[\w.\-]+)*)")
+MOST_LIST_BYTES = 2**20
+REMEDY = "Remove the folder; it is fetched again where there is an address to fetch it from."
+# What file managers leave beside the files they show. It is neither listed nor read nor copied.
+STRAY = re.compile(
+    r"\.DS_Store|\._.*|\.AppleDouble|\.Spotlight-V100|\.Trashes|\.fseventsd|__MACOSX|"
+    r"(eh)?thumbs\.db|desktop\.ini|\.directory|@eaDir|\.ipynb_checkpoints",
+    re.IGNORECASE,
+)
+# TensorFlow writes it into every SavedModel.
+EMPTY = "assets"
 
 
 class Damaged(ValueError):
-    """A preset is not what its checksums say."""
+    """A preset is not what its checksums say, or not what a preset may be."""
 
 
 def write_sums(folder: str | os.PathLike) -> None:
-    """Writes `SHA256SUMS` of all files of a folder, in the form that `sha256sum --check` reads."""
+    """Writes `SHA256SUMS` of all files of a folder, in the form that `sha256sum --check` reads.
+
+    Raises:
+        Damaged: the folder holds a link, an empty folder or a special file, or a name that the list cannot hold.
+    """
     folder = Path(folder)
-    names = sorted(path.relative_to(folder).as_posix() for path in _files(folder))
-    lines = [f"{digest(folder / name)}  {name}\n" for name in names if name != SUMS]
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    names = [name for name in plain_files(folder) if name != SUMS]
+    text = "".join(f"{digest(folder / name)}  {name}\n" for name in names)
+    parse_sums(text)
+    (folder / SUMS).write_text(text, encoding="utf-8")
 
 
 def parse_sums(text: str) -> dict[str, str]:
@@ -46,32 +64,53 @@ def parse_sums(text: str) -> dict[str, str]:
     return found
 
 
-def verify(folder: str | os.PathLike) -> dict[str, str]:
+def verify(folder: str | os.PathLike, only: str = "") -> dict[str, str]:
     """Checks every file of a preset's folder against `SHA256SUMS`.
 
+    What file managers leave behind (`.DS_Store`, `Thumbs.db`, `desktop.ini`, ...) does not count.
+
+    Args:
+        folder: the preset's.
+        only: files whose names begin with this must be there; others may be missing, as after `fetch` with `only`.
+
     Returns:
-        File name to SHA-256.
+        File name to SHA-256, of the files that are there.
 
     Raises:
-        Damaged: a file is missing, changed, not in the list, or there is no list.
+        Damaged: a file is missing, changed, a link or not in the list, or there is no list.
     """
     folder = Path(folder)
     sums = read_sums(folder)
-    for name, expected in sums.items():
-        path = folder / name
-        if not path.is_file():
+    present = plain_files(folder)
+    for name in sorted({*sums} - {*present}):
+        if name.startswith(only):
             raise Damaged(f"{folder}: {name} is missing. {REMEDY}")
-        if path.is_symlink() or digest(path) != expected:
-            raise Damaged(f"{folder}: {name} is not the file that {SUMS} lists. {REMEDY}")
-    listed = {*sums, SUMS}
-    for path in _files(folder):
-        name = path.relative_to(folder).as_posix()
-        if name not in listed:
+    for name in present:
+        if name not in sums and name != SUMS:
             raise Damaged(f"{folder}: {name} is not listed in {SUMS}. {REMEDY}")
-    return sums
+    for name in {*sums} & {*present}:
+        if digest(folder / name) != sums[name]:
+            raise Damaged(_changed(folder, name, sums[name]))
+    return {name: sums[name] for name in sums if name in present}
 
 
-REMEDY = "Remove the folder; it is fetched again where there is an address to fetch it from."
+def _changed(folder: Path, name: str, expected: str) -> str:
+    """The message for a file with a wrong checksum."""
+    unix = (folder / name).read_bytes().replace(b"\r\n", b"\n")
+    if hashlib.sha256(unix).hexdigest() == expected:
+        return (
+            f"{folder}: {name} has other line ends than {SUMS} says. Git's core.autocrlf does that: write "
+            f"`{folder.name}/** -text` into .gitattributes beside the folder, and check it out anew."
+        )
+    return f"{folder}: {name} is not the file that {SUMS} lists. {REMEDY}"
+
+
+def copy(folder: str | os.PathLike, target: str | os.PathLike, names: Iterable[str]) -> None:
+    """Copies files of a folder, by their names within it, and makes the folders for them."""
+    for name in names:
+        file = Path(target) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(folder) / name, file)
 
 
 def read_sums(folder: Path) -> dict[str, str]:
@@ -80,8 +119,12 @@ def read_sums(folder: Path) -> dict[str, str]:
     Raises:
         Damaged: there is none, or it is none.
     """
+    file = folder / SUMS
     try:
-        return parse_sums((folder / SUMS).read_text(encoding="utf-8"))
+        found = file.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_LIST_BYTES:
+            raise Damaged(f"{folder}: {SUMS} is no list of files. {REMEDY}")
+        return parse_sums(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise Damaged(f"Expected a preset. Received: {folder}, without {SUMS}.") from None
     except UnicodeDecodeError:
@@ -90,9 +133,45 @@ def read_sums(folder: Path) -> dict[str, str]:
 
 def digest(path: str | os.PathLike) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise Damaged(f"{path} was removed while it was read. Try again.") from None
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if not path.is_dir()]
+def plain_files(folder: str | os.PathLike) -> list[str]:
+    """Names of the files in a folder and below, sorted, without what file managers leave behind.
+
+    Raises:
+        Damaged: there is a link, an empty folder, a device, a pipe or a socket among them.
+    """
+    found, waiting = [], [Path(folder)]
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = list(os.scandir(here))
+        except FileNotFoundError:
+            raise Damaged(f"{here} was removed while it was read. Try again.") from None
+        if not entries and here != Path(folder) and here.name != EMPTY:
+            raise _not_plain(folder, here, "an empty folder")
+        for entry in entries:
+            path = here / entry.name
+            if entry.is_symlink():
+                raise _not_plain(folder, path, "a link")
+            if STRAY.fullmatch(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path)
+            elif entry.is_file(follow_symlinks=False):
+                found.append(path.relative_to(folder).as_posix())
+            else:
+                raise _not_plain(folder, path, "a special file")
+    return sorted(found)
+
+
+def _not_plain(folder: str | os.PathLike, path: Path, what: str) -> Damaged:
+    name = path.relative_to(folder).as_posix()
+    return Damaged(
+        f"Expected files and folders of files alone in {folder}. Received: {name}, {what}. Remove it."
+    )

@@ -1,8 +1,6 @@
 """A folder of presets that any static web server can offer."""
 
-import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,7 @@ def publish(
 
     Raises:
         Damaged: a preset is not whole. Nothing is written.
-        ValueError: there is none.
+        ValueError: there is none, or two have one name.
         FileExistsError: `out` exists and `overwrite` is false.
     """
     folders = [Path(preset) for preset in presets] if presets else _own()
@@ -38,9 +36,14 @@ def publish(
             "Expected at least one preset. Received: none, and saved_models/ is empty."
         )
     rows = {folder.name: facts(folder) for folder in folders}  # verifies them
+    if len(rows) < len(folders):
+        raise ValueError(
+            f"Expected presets of different names. Received: {', '.join(map(str, folders))}."
+        )
     with files.whole_folder(out, overwrite=overwrite) as partial:
         for folder in folders:
-            shutil.copytree(folder, partial / folder.name)
+            names = [*integrity.read_sums(folder), integrity.SUMS]
+            integrity.copy(folder, partial / folder.name, names)
         files.write_json(partial / INDEX, rows)
     return [folder.name for folder in folders]
 
@@ -52,20 +55,27 @@ def facts(name: str | os.PathLike) -> dict[str, Any]:
         name: of a preset, or the path of its folder.
 
     Returns:
-        `model`, `data` (None where it is not told), `size` in bytes of all its files, `sha256` of its `SHA256SUMS`, and
-        `scores`.
+        `model`, `data` (None where it is not told), `factors` of the data that it was scored by, `size` in bytes of
+        all its files, `sizes` of each, `sha256` of its `SHA256SUMS`, and `scores`.
+
+    Raises:
+        Damaged: it is not whole, or its `config.json` or `scores.json` is none.
     """
     folder = find(name)
-    scores = folder / "scores.json"
-    found = files.read_json(scores) if scores.exists() else {}
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return {
-        "model": config["class_name"],
-        "data": found.get("how", {}).get("data"),
-        "size": files.size_of(folder),
-        "sha256": integrity.digest(folder / integrity.SUMS),
-        "scores": found.get("scores", {}),
-    }
+    try:
+        config = files.read_json(folder / "config.json")
+        scores = folder / "scores.json"
+        found = files.read_json(scores) if scores.exists() else {}
+        how = found.get("how", {})
+        factors = len(how.get("faults", {}).get("factors", ()))
+        row = {"model": config["class_name"], "data": how.get("data"), "factors": factors}
+        row["scores"] = dict(found.get("scores", {}))
+    except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise integrity.Damaged(f"{folder} does not say what it is: {error}") from None
+    names = [*integrity.read_sums(folder), integrity.SUMS]
+    sizes = {file: (folder / file).stat().st_size for file in sorted(names)}
+    sha256 = integrity.digest(folder / integrity.SUMS)
+    return {**row, "size": sum(sizes.values()), "sizes": sizes, "sha256": sha256}
 
 
 def update_table() -> None:

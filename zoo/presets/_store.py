@@ -1,26 +1,20 @@
 """A model as a preset's folder, and back."""
 
-import json
 import os
 import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from zoo import export, files, models
+from zoo import export, files
+from zoo.presets import _configuration as configuration
 from zoo.presets import _integrity as integrity
 from zoo.presets._fetch import find
 from zoo.presets._integrity import Damaged
 
-CONFIG, WEIGHTS, SAVED_MODEL = "config.json", "model.weights.h5", "1"
-# Where the objects of a configuration may come from. Neither holds a way to run what a file says.
-TRUSTED_PREFIX = (
-    "keras.layers",
-    "keras.initializers",
-    "keras.optimizers.schedules",
-    "keras.src.models",
-)
-FORBIDDEN = {"Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
+CONFIG, WEIGHTS, SAVED_MODEL = configuration.FILE, "model.weights.h5", "1"
+PROBES = 3  # images that a model is compared with itself on
 
 
 def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = False) -> None:
@@ -36,6 +30,8 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
 
     Raises:
         FileExistsError: the folder exists and `overwrite` is false.
+        ValueError: the model holds what Keras does not load in safe mode, such as a lambda or a layer that is not
+            registered, or cannot be read back.
 
     Example:
         >>> import tempfile, zoo
@@ -44,18 +40,46 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
         >>> from_preset(folder).latent_dim
         3
     """
+    files.check_new(folder, overwrite)
+    described = configuration.bare(model)
     with files.whole_folder(folder, overwrite=overwrite) as partial:
-        write(model, partial)
+        _write(model, *described, partial)
         integrity.write_sums(partial)
 
 
 def write(model: keras.Model, folder: Path) -> None:
-    """Writes configuration, weights and SavedModel into a folder."""
-    bare = export.float32_copy(model)
-    config = json.dumps(keras.saving.serialize_keras_object(bare), indent=1)
-    (folder / CONFIG).write_text(config + "\n", encoding="utf-8")
+    """Writes configuration, weights and SavedModel into a folder, and reads them back.
+
+    Raises:
+        ValueError: the model cannot be read back, or gives other answers then.
+    """
+    _write(model, *configuration.bare(model), folder)
+
+
+def _write(model: keras.Model, bare: keras.Model, config: str, folder: Path) -> None:
+    (folder / CONFIG).write_text(config, encoding="utf-8")
     bare.save_weights(folder / WEIGHTS)
     export.saved_model(bare, folder / SAVED_MODEL)
+    _check_same(export.in_float32(model), _read(configuration.read(folder), folder))
+
+
+def _check_same(model: keras.Model, again: keras.Model) -> None:
+    """Raises `ValueError` if a model that was read back is not the one that was written."""
+    for part in ("encoder", "decoder", "likelihood"):
+        before, after = (getattr(found, part).get_weights() for found in (model, again))
+        same = [np.array_equal(*pair, equal_nan=True) for pair in zip(before, after, strict=False)]
+        if len(before) != len(after) or not all(same):
+            raise ValueError(f"The weights of the {part} are not read back as they were written.")
+    images = np.random.default_rng(0).uniform(size=(PROBES, *model.image_shape)).astype("float32")
+    first, second, read = (np.asarray(found(images)) for found in (model, model, again))
+    # A model that draws lots each time it is asked has no answer to compare.
+    draws_lots = not np.array_equal(first, second, equal_nan=True)
+    if not draws_lots and not np.allclose(first, read, rtol=1e-4, atol=1e-4, equal_nan=True):
+        raise ValueError(
+            "Expected a model that its configuration and weights define. Received: one whose images differ by up "
+            f"to {np.abs(first - read).max():.2g} once it is read back. Let the `get_config()` of each layer of "
+            "yours return all arguments of its constructor."
+        )
 
 
 def from_preset(
@@ -79,12 +103,13 @@ def from_preset(
         The model, not compiled.
 
     Raises:
-        Damaged: a file of the preset is missing or changed, or asks for what a preset may not hold.
+        Damaged: a file of the preset is missing or changed, or asks for what a preset may not hold, or for a class of
+            yours that is not registered.
         Unavailable: the preset is not here and cannot be fetched.
         ValueError: nothing has this name, or the model is of another class.
     """
     folder = find(name, address=address, offline=offline, show_progress=show_progress)
-    config = _read_config(folder)
+    config = configuration.read(folder)
     wanted = of_class or keras.Model
     made = config["registered_name"].partition(">")[2]
     cls = keras.saving.get_registered_object(config["registered_name"])
@@ -93,7 +118,11 @@ def from_preset(
             f'Preset "{Path(name).name}" is a {made}, no {wanted.__name__}. '
             f"Use zoo.models.{made}.from_preset, or zoo.from_preset."
         )
-    model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    return _read(config, folder)
+
+
+def _read(config: dict, folder: Path) -> keras.Model:
+    model = configuration.model_of(config, folder)
     _load_weights(model, folder)
     return model
 
@@ -107,44 +136,3 @@ def _load_weights(model: keras.Model, folder: Path) -> None:
         except (UserWarning, ValueError, KeyError, OSError) as error:
             reason = str(error).partition("\n")[0]
             raise Damaged(f"{folder / WEIGHTS} holds no weights of this model: {reason}") from None
-
-
-def _read_config(folder: Path) -> dict:
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Damaged(f"{folder / CONFIG} cannot be read: {error}") from None
-    name = config.get("registered_name") if isinstance(config, dict) else None
-    cls = keras.saving.get_registered_object(name) if isinstance(name, str) else None
-    if cls is None or not issubclass(cls, models.VAE):
-        raise Damaged(f"{folder / CONFIG} describes no model of the zoo. Received: {name!r}.")
-    _refuse_foreign(config, folder)
-    return config
-
-
-def _refuse_foreign(value, folder: Path) -> None:
-    """Raises `Damaged` if a configuration asks for an object that is neither Keras' nor the zoo's."""
-    if isinstance(value, list):
-        for item in value:
-            _refuse_foreign(item, folder)
-    if not isinstance(value, dict):
-        return
-    if "class_name" in value and not _is_trusted(value):
-        raise Damaged(
-            f"{folder / CONFIG} asks for {value['class_name']!r} of module {value.get('module')!r}. "
-            "A preset holds layers of Keras and objects of the zoo, and no code."
-        )
-    for item in value.values():
-        _refuse_foreign(item, folder)
-
-
-def _is_trusted(value: dict) -> bool:
-    name, module = value["class_name"], value.get("module")
-    registered = value.get("registered_name")
-    if name in FORBIDDEN:
-        return False
-    if isinstance(registered, str) and registered.startswith("zoo>"):
-        return keras.saving.get_registered_object(registered) is not None
-    if name in ("__tensor__", "__numpy__", "DTypePolicy", "__keras_tensor__"):
-        return True
-    return isinstance(module, str) and module.startswith(TRUSTED_PREFIX)

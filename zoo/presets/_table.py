@@ -12,7 +12,8 @@ def table() -> dict[str, dict[str, Any]]:
     """Name to what a list of presets shows, for every preset of this version of the zoo.
 
     Returns:
-        For each name: `model`, `data`, `size` in bytes of all its files, `sha256` of its `SHA256SUMS`, and `scores`.
+        For each name: `model`, `data`, `factors`, `size` and `sizes` in bytes of its files, `sha256` of its
+        `SHA256SUMS`, and `scores`; see `zoo.presets.facts`.
 
     Example:
         >>> all("sha256" in row for row in table().values())

@@ -1,7 +1,6 @@
 """A preset's scores, taken anew."""
 
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def rescore(
         ValueError: the folder holds no preset, a file of it is damaged, or a metric is unknown. Nothing is written.
     """
     folder = Path(folder)
-    presets.verify(folder)
+    listed = presets.verify(folder)
     model, facts = presets.from_preset(folder), files.read_json(folder / "scores.json")["how"]
     config = runs.Config(**facts["training"]["config"])
     data = datasets.load(config.data)
@@ -49,7 +48,7 @@ def rescore(
     found, scored = measured(model, config, data, metrics, how, show_progress)
     kept = {name: facts[name] for name in KEPT}
     with files.whole_folder(folder, overwrite=True) as partial:
-        shutil.copytree(folder, partial, dirs_exist_ok=True)
+        presets.copy(folder, partial, listed)
         report.write_scores(partial / "scores.json", found.scores, **scored, **kept)
         draw_factors(partial, found.table, data, type(model).__name__)
         files.write_text(partial / "card.md", card(partial, folder.name))
