@@ -17,6 +17,7 @@ REQUIRES = [
     "scikit-learn>=1.5,<2",
     "joblib>=1.3",
     "threadpoolctl>=3.1",
+    "pillow>=11.3,<14",
     "matplotlib>=3.9,<4",
     "tensorboard>=2.20,<3",
     "click>=8.1,<9",
@@ -36,7 +37,7 @@ OPTIONAL = {
 EXTRAS = {
     **OPTIONAL,
     "test": [
-        *("pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9", "pillow>=10"),
+        *("pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9"),
         *NOTEBOOK,
         *(package for packages in OPTIONAL.values() for package in packages),
     ],

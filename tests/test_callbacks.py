@@ -1,7 +1,8 @@
-"""Scores during training: when, of what, without a trace in the training, and across resumptions."""
+"""Scores during training: when, of what, without a trace in the training, and across resumptions; other callbacks."""
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -167,3 +168,143 @@ def test_a_value_that_is_not_finite_ends_the_training(binary_digits):
         found = watched(model, binary_digits)
     assert len(found) == 1
     assert int(model.optimizer.iterations) == 1
+
+
+# Several updates between two calls of a callback.
+
+
+@pytest.mark.parametrize(
+    ("execution", "every", "steps"),
+    [
+        (1, 3, [3, 6, 9, 12]),
+        (4, 5, [8, 12]),  # due at 5 and 10
+        (3, 2, [3, 6, 9, 12]),
+        (6, 3, [6, 12]),
+        (12, 12, [12]),
+    ],
+)
+def test_scores_are_taken_at_the_end_of_an_execution_of_several_steps(execution, every, steps):
+    model = zoo.models.VAE(SHAPE, 3, likelihood="continuous_bernoulli", seed=0)
+    model.compile(steps_per_execution=execution)
+    callback = ScoreDuringTraining("digits", every=every, metrics=["mig"], samples=100)
+    model.fit(
+        zoo.datasets.load("digits").batches(8), steps_per_epoch=12, verbose=0, callbacks=[callback]
+    )
+    assert callback.history["step"] == steps
+
+
+def test_watch_stops_an_execution_of_several_steps(binary_digits):
+    model = zoo.models.VAE(SHAPE, 3, seed=0)
+    model.compile(zoo.optimizers.Adam(1e30), steps_per_execution=4)
+    with pytest.warns(UserWarning, match=r"Training stopped at step 4: "):
+        model.fit(binary_digits, batch_size=4, verbose=0, callbacks=[Watch()])
+    assert int(model.optimizer.iterations) == 4
+
+
+# Callbacks that change the learning rate.
+
+
+class Sets(keras.callbacks.Callback):
+    """Sets rates at the start of each epoch: that of `optimizer`, and perhaps the discriminator's."""
+
+    def __init__(self, first, second=None):
+        super().__init__()
+        self.first, self.second = first, second
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = self.first
+        if self.second is not None:
+            self.model.discriminator_optimizer.learning_rate = self.second
+
+
+class Decays(keras.callbacks.Callback):
+    """Lowers the rate after each update."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        rate = self.model.optimizer.learning_rate
+        rate.assign(rate * 0.9)
+
+
+def rates(model):
+    return [float(optimizer.learning_rate) for optimizer in model.optimizers]
+
+
+def with_rates(*both):
+    model = zoo.models.FactorVAE(SHAPE, 3, seed=0, discriminator_layers=1)
+    model.compile(*map(zoo.optimizers.Adam, both or (1e-3, 1e-4)))
+    return model
+
+
+PLATEAU = {"monitor": "loss", "factor": 0.1, "patience": 0, "mode": "max", "min_delta": 1e9}
+
+
+@pytest.mark.parametrize(
+    ("make", "first"),
+    [
+        (lambda: keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 10), 1e-5),
+        (lambda: keras.callbacks.ReduceLROnPlateau(**PLATEAU), 1e-4),
+        (lambda: Sets(0.02), 0.02),
+        (Decays, 1e-3 * 0.9**4),
+    ],
+)
+def test_what_changes_the_models_rate_changes_all_rates_in_proportion(make, first, binary_digits):
+    model = with_rates()
+    model.fit(binary_digits, batch_size=32, epochs=2, verbose=0, callbacks=[make()])
+    assert rates(model) == pytest.approx([first, first / 10], rel=1e-5)
+
+
+def test_rates_are_in_proportion_in_every_checkpoint(binary_digits, tmp_path):
+    lower = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    keep = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    with_rates().fit(binary_digits, epochs=2, verbose=0, callbacks=[[lower], keep])
+    for epoch in (1, 2):
+        kept = zoo.load(tmp_path / f"{epoch}.keras")
+        assert rates(kept) == pytest.approx([1e-3 / 2**epoch, 1e-4 / 2**epoch])
+
+
+def test_rates_follow_a_warm_up_from_0(binary_digits):
+    class WarmUp(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.optimizer.learning_rate = 1e-3 * batch
+
+    model = with_rates()
+    model.fit(binary_digits, batch_size=16, verbose=0, callbacks=[WarmUp()])
+    assert rates(model) == pytest.approx([3e-3, 3e-4])
+
+
+def test_a_rate_that_a_callback_sets_itself_stays(binary_digits):
+    model = with_rates()
+    model.fit(binary_digits, epochs=2, verbose=0, callbacks=[Sets(0.01, 0.5)])
+    assert rates(model) == pytest.approx([0.01, 0.5])
+    model.fit(binary_digits, verbose=0, callbacks=Sets(0.02))  # and is the new proportion
+    assert rates(model) == pytest.approx([0.02, 1.0])
+
+
+def test_rates_that_nobody_changes_stay_to_the_bit(binary_digits):
+    model = with_rates(3e-4, 7e-5)
+    before = rates(model)
+    model.fit(binary_digits, verbose=0, callbacks=[Watch()])
+    assert rates(model) == before
+    model.optimizer.learning_rate = 1e-2  # by hand, between two trainings
+    model.fit(binary_digits, verbose=0, callbacks=[Watch()])
+    assert rates(model) == pytest.approx([1e-2, before[1]])
+
+
+def test_a_schedule_cannot_follow_and_says_so_once(binary_digits):
+    schedule = keras.optimizers.schedules.ExponentialDecay(1e-3, 1, 0.5)
+    model = with_rates(1e-3, schedule)
+    with pytest.warns(UserWarning, match="is a schedule and does not follow") as caught:
+        model.fit(
+            binary_digits, batch_size=32, epochs=2, verbose=0, callbacks=[Sets(0.01), Sets(0.02)]
+        )
+    assert len([warning for warning in caught if warning.category is UserWarning]) == 1
+    assert rates(model) == pytest.approx([0.02, 1e-3 / 2**4])
+
+
+def test_a_list_of_callbacks_made_by_the_user_is_followed_in_each_fit(binary_digits):
+    model = with_rates()
+    callbacks = keras.callbacks.CallbackList([Sets(0.01)], add_history=True, model=model)
+    for _ in range(2):
+        model.fit(binary_digits, verbose=0, callbacks=callbacks)
+        assert rates(model) == pytest.approx([0.01, 0.001])
+        assert len(callbacks.callbacks) == 4  # two, and what follows each

@@ -426,6 +426,44 @@ def test_same_seed_same_training(binary_digits):
     assert not same(trained(3), trained(4))
 
 
+@pytest.mark.parametrize("cls", [models.FactorVAE, models.InfoGAN, models.AdaGVAE])
+def test_keras_random_seed_fixes_weights_and_samples_of_a_model_without_a_seed(cls):
+    def made(seed):
+        keras.utils.set_random_seed(seed)
+        model = cls(SHAPE, latent_dim=3)
+        return values_of(model.variables), model.encode(np.ones((4, *SHAPE))).sample(
+            seed=model.next_seed()
+        )
+
+    (weights, sample), (others, other_sample) = made(42), made(43)
+    assert not same(weights, others)
+    assert not np.array_equal(sample, other_sample)
+    again, same_sample = made(42)
+    assert same(weights, again)
+    np.testing.assert_array_equal(sample, same_sample)
+
+
+def test_keras_random_seed_fixes_the_training_of_a_model_without_a_seed(binary_digits):
+    def trained():
+        keras.utils.set_random_seed(42)
+        model = models.VAE(SHAPE, latent_dim=3)
+        model.compile()
+        model.fit(binary_digits, batch_size=16, verbose=0)  # in an order that is drawn as well
+        return values_of(model.variables)
+
+    for one, other in zip(trained(), trained(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_two_models_without_a_seed_differ():
+    one, other = models.VAE(SHAPE), models.VAE(SHAPE)
+    kernels = [
+        (a, b) for a, b in zip(one.weights, other.weights, strict=True) if a.path.endswith("kernel")
+    ]
+    assert len(kernels) >= 6
+    assert not any(np.array_equal(a, b) for a, b in kernels)
+
+
 def test_uint8_is_scaled_in_the_graph(digits):
     model = models.VAE(SHAPE, latent_dim=3, likelihood="continuous_bernoulli", seed=0)
     as_bytes = np.round(digits * 255).astype("uint8")
@@ -553,6 +591,64 @@ def test_bad_arrays_are_refused_before_training(images, part):
 )
 def test_bad_pipelines_are_refused_before_training(images, part):
     assert part in fit_error(tf.data.Dataset.from_tensor_slices(images).batch(6))
+
+
+ENDLESS = {
+    "repeated": lambda images: images.batch(8).repeat(),
+    "repeated, then batched": lambda images: images.repeat().shuffle(8).batch(8).prefetch(1),
+    "filtered": lambda images: images.repeat().filter(lambda x: x[0, 0, 0] >= 0).batch(8),
+    "drawn": lambda images: tf.data.Dataset.sample_from_datasets([images.repeat()] * 2).batch(8),
+    "counted": lambda images: tf.data.Dataset.counter().map(lambda k: tf.zeros((8, *SHAPE))),
+    "with labels": lambda images: images.map(lambda x: (x, 0)).batch(8).repeat(),
+}
+CALLS = {
+    "steps_per_epoch": lambda model, x: model.fit(x, verbose=0),
+    "validation_steps": lambda model, x: model.fit(
+        np.zeros((8, *SHAPE)), validation_data=x, verbose=0
+    ),
+    "steps": lambda model, x: model.evaluate(x, verbose=0),
+    "steps ": lambda model, x: model.predict(x, verbose=0),
+}
+
+
+@pytest.mark.parametrize("argument", CALLS)
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_endless_pipeline_without_steps_is_refused_at_once(kind, argument):
+    model = models.VAE(SHAPE, latent_dim=2, seed=0)
+    model.compile()
+    endless = ENDLESS[kind](tf.data.Dataset.from_tensor_slices(np.zeros((16, *SHAPE))))
+    with pytest.raises(ValueError, match=r"with a tf\.data\.Dataset that has no end") as caught:
+        CALLS[argument](model, endless)
+    assert f"Pass {argument.strip()}=1000, or " in str(caught.value)
+    assert int(model.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize("cls", [models.AdaGVAE, models.InfoGAN])
+def test_endless_pipelines_of_any_model_need_steps(cls):
+    model = cls(SHAPE, latent_dim=2, seed=0)
+    model.compile()
+    parts = {"batches": np.zeros((16, *SHAPE)), "pairs": (np.zeros((16, *SHAPE)),) * 2}
+    endless = tf.data.Dataset.from_tensor_slices(parts[cls.trains_on]).batch(8).repeat()
+    for call in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match="that has no end"):
+            call(endless, verbose=0)
+    assert model.predict(endless, steps=2, verbose=0).shape == (
+        (16, *SHAPE) if cls is models.InfoGAN else (32, *SHAPE)
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_pipelines_that_end_need_no_steps():
+    model = models.VAE(SHAPE, latent_dim=2, seed=0)
+    images = tf.data.Dataset.from_tensor_slices(np.zeros((16, *SHAPE)))
+    some = images.repeat().filter(lambda x: x[0, 0, 0] >= 0)
+    made = tf.data.Dataset.from_generator(
+        lambda: iter([np.zeros((8, *SHAPE))] * 3),
+        output_signature=tf.TensorSpec((None, *SHAPE), tf.float32),
+    )
+    counted = tf.data.Dataset.counter().take_while(lambda k: k < 3)
+    for batches in (some.take(24).batch(8), made, counted.map(lambda k: tf.zeros((8, *SHAPE)))):
+        assert model.predict(batches, verbose=0).shape == (24, *SHAPE)
 
 
 def test_an_unbatched_pipeline_is_named():

@@ -165,7 +165,7 @@ def test_contact_sheets_leave_holes_where_there_is_no_image():
     [
         ([DIGITS[:2]], ["a", "b"], "`labels` for each row of images: 1. Received: 2"),
         ([[DIGITS[0], COLOUR[0]]], ["a"], "Expected images of one shape. Received"),
-        ([[None]], ["a"], "Expected `images` of shape (n, height, width, 1 or 3)"),
+        ([[None]], ["a"], "Expected `images` of shape (n, height, width, channels)"),
         ([DIGITS[:2] + 1], ["a"], "in [0, 1], or uint8"),
     ],
 )
@@ -202,6 +202,32 @@ def test_grid_shows_colour():
     np.testing.assert_array_equal(np.stack(shown(figure)), COLOUR)
     assert len({image.get_extent()[0] for image in figure.axes[0].images}) == 5
     assert len({image.get_extent()[3] for image in figure.axes[0].images}) == 3
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5, 16])
+def test_images_of_other_channels_show_the_first_three_and_say_so(channels):
+    images = np.random.default_rng(0).random((4, 8, 8, channels))
+    for figure in (
+        plots.grid(images, title="mine"),
+        plots.reconstructions(images, images),
+        plots.traversals(images[None], values=[0, 1, 2, 3], labels=["z0"]),
+        plots.contact_sheet([[images[0], None]], labels=["a"]),
+    ):
+        pixels = shown(figure)[0]
+        assert pixels.shape == (8, 8, 3)
+        np.testing.assert_array_equal(pixels[..., :2], images[0, ..., :2])
+        np.testing.assert_array_equal(pixels[..., 2], images[0, ..., 2] if channels > 2 else 0)
+        last = "2 of {} as red, green, blue" if channels > 2 else "1 of {} as red, green"
+        title = figure.get_suptitle()
+        assert title.splitlines()[-1] == "channels 0 to " + last.format(channels)
+    assert plots.grid(images, title="mine").get_suptitle().startswith("mine\n")
+
+
+def test_names_with_dollars_are_drawn_as_they_are():
+    name = "costs $5 or $x^$ {"
+    figure = plots.curves({"step": [1, 2], "kl": [1, 2]}, title=plots.plain(name))
+    rendered(figure)
+    assert figure._suptitle._preprocess_math(figure.get_suptitle()) == (name, False)
 
 
 @pytest.mark.parametrize("images", [DIGITS[:6], COLOUR[:6]], ids=["grey", "colour"])
@@ -437,9 +463,9 @@ SIX = GOOD.reshape(2, 3, 8, 8, 1)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: plots.grid(GOOD[..., 0]), r"`images` of shape \(n, height, width, 1 or 3\)"),
+        (lambda: plots.grid(GOOD[..., 0]), r"`images` of shape \(n, height, width, channels\)"),
         (lambda: plots.grid(GOOD[:0]), r"Received: shape \(0, 8, 8, 1\)"),
-        (lambda: plots.grid(np.zeros((2, 8, 8, 2))), r"Received: shape \(2, 8, 8, 2\)"),
+        (lambda: plots.grid(np.zeros((2, 8, 8, 0))), r"Received: shape \(2, 8, 8, 0\)"),
         (lambda: plots.grid(GOOD * 2), r"in \[0, 1\], or uint8. Received: values from 0.0 to 2.0"),
         (lambda: plots.grid(GOOD * np.nan), "Received: values from nan to nan"),
         (lambda: plots.grid(GOOD, columns=0), "`columns` must be >= 1. Received: columns=0"),

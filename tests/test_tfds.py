@@ -5,6 +5,9 @@ reading of them are real, the content alone is made up.
 """
 
 import contextlib
+import copy
+import io
+import pickle
 import socket
 import subprocess
 import sys
@@ -237,6 +240,66 @@ def test_set_too_large_for_the_memory(prepared, monkeypatch):
         load("tfds:mnist", data_dir=prepared)
 
 
+class Stored(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Pictures as their files are, of a shape that the test sets."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    name = "stored"
+    shape, encoding, pictures = (None, None, 3), "png", ()
+
+    def _info(self):
+        image = tfds.features.Image(shape=self.shape, encoding_format=self.encoding)
+        features = tfds.features.FeaturesDict({"image": image})
+        return tfds.core.DatasetInfo(builder=self, features=features, disable_shuffling=True)
+
+    def _split_generators(self, dl_manager):
+        return {"train": enumerate({"image": picture} for picture in self.pictures)}
+
+    def _generate_examples(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_transparent_pictures_of_a_set_lie_on_black_and_that_is_said(grey, tmp_path, monkeypatch):
+    pixels = np.random.default_rng(0).integers(256, size=(3, 6, 5, 4), dtype="uint8")
+    monkeypatch.setattr(Stored, "shape", (6, 5, 4))
+    monkeypatch.setattr(Stored, "pictures", pixels)
+    Stored(data_dir=tmp_path).download_and_prepare()
+    with pytest.warns(UserWarning, match=r"what is transparent in its pictures is black") as said:
+        data = load("tfds:stored", data_dir=tmp_path, grey=grey)
+    assert len(said) == 1
+    expected = np.round(pixels[..., :3] * (pixels[..., 3:] / 255))
+    if grey:
+        expected = np.stack(
+            [np.asarray(Image.fromarray(image.astype("uint8")).convert("L")) for image in expected]
+        )[..., None]
+    assert data.image_shape == expected.shape[1:]
+    np.testing.assert_array_equal(data.images(range(3)), expected)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "RGB", "L"])
+def test_jpegs_of_all_colours_become_grey(mode, tmp_path, monkeypatch):
+    picture = io.BytesIO()
+    Image.new("RGB", (16, 16), (40, 90, 200)).convert(mode).save(picture, "JPEG", quality=100)
+    monkeypatch.setattr(Stored, "encoding", "jpeg")
+    picture.seek(0)
+    monkeypatch.setattr(Stored, "pictures", [picture])
+    Stored(data_dir=tmp_path).download_and_prepare()
+    data = load("tfds:stored", data_dir=tmp_path, grey=True, size=16)
+    assert data.image_shape == (16, 16, 1)
+    luma = np.dot((40, 90, 200), (0.299, 0.587, 0.114))
+    assert abs(data.images([0]).astype(int) - luma).max() <= 2
+
+
+def test_a_set_whose_picture_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(Stored, "pictures", [io.BytesIO(b"no picture")])
+    Stored(data_dir=tmp_path).download_and_prepare()
+    with pytest.raises(
+        ValueError, match=r'Cannot decode a picture of "tfds:stored": .* Prepare it'
+    ):
+        load("tfds:stored", data_dir=tmp_path, size=16)
+
+
 def test_torn_records(tmp_path):
     write_tiny("mnist", tmp_path)
     [file] = tmp_path.rglob("*train.tfrecord*")
@@ -373,6 +436,56 @@ def test_builder_of_a_dataset_with_arguments(tmp_path):
     assert len(tfds.load("xysquares/spacing-1", data_dir=tmp_path, split="train")) == 70
     with pytest.raises(ValueError, match="`spacing` must be an integer from 1 to 8"):
         tfds.load("xysquares/spacing=9", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("xycolumns", {}), ("xysquares/spacing=1", {}), ("shapes3d_raycast", {}), ("digits", {"version": "1.0.0"})],
+)  # fmt: skip
+def test_builders_are_pickled(name, arguments, tmp_path):
+    builder = tfds.builder(name, data_dir=tmp_path, **arguments)
+    for again in (pickle.loads(pickle.dumps(builder)), copy.deepcopy(builder)):
+        assert type(again) is type(builder)
+        assert again.data_dir == builder.data_dir
+        assert again.info.full_name == builder.info.full_name
+        assert again.data.facts == builder.data.facts
+
+
+def test_a_pickled_builder_is_read_by_a_new_process(tmp_path):
+    (tmp_path / "builder").write_bytes(
+        pickle.dumps(tfds.builder("xysquares/spacing=1", data_dir=tmp_path))
+    )
+    code = (
+        "import pickle, sys; "
+        f"builder = pickle.load(open({str(tmp_path / 'builder')!r}, 'rb')); "
+        "print(builder.info.full_name, builder.data.spacing)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "xysquares/spacing-1/1.0.0 1\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["digits", "xycolumns", "xysquares/spacing=1"])
+def test_builders_shuffle_their_files_if_they_are_asked_to(name, tmp_path):
+    ordered = list(tfds.as_numpy(prepare(name, tmp_path, 9)))
+    shuffled = tfds.load(name, split="train", data_dir=tmp_path, shuffle_files=True)
+    parts = tfds.builder(name, data_dir=tmp_path).as_dataset(
+        split=["train[:4]", "train[4:]"],
+        shuffle_files=True,
+        read_config=tfds.ReadConfig(shuffle_seed=1),
+    )
+    for found in (shuffled, parts[0].concatenate(parts[1])):
+        images = {example["image"].tobytes() for example in tfds.as_numpy(found)}
+        assert images == {example["image"].tobytes() for example in ordered}
+    again = tfds.load(name, split="train", data_dir=tmp_path)
+    for example, other in zip(tfds.as_numpy(again), ordered, strict=True):
+        np.testing.assert_array_equal(example["image"], other["image"])
+
+
+def test_the_room_has_no_other_attributes():
+    assert zoo.tfds.xycolumns is tfds.builder_cls("xycolumns")
+    for name in ("shapes3d", "absent", "base"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(zoo.tfds, name)
 
 
 def test_whole_builder(tmp_path):

@@ -13,6 +13,7 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo import hardware, report, runs, training
@@ -29,7 +30,8 @@ OPTIONS = {
 
 
 def train(out, steps=30, **changes):
-    return training.train("factor_vae", "digits", steps=steps, out=out, **{**OPTIONS, **changes})
+    options = {"data": "digits", **OPTIONS, **changes}
+    return training.train("factor_vae", steps=steps, out=out, **options)
 
 
 def command(out, steps):
@@ -108,6 +110,77 @@ def test_tensorboard_has_scalars_and_pictures(whole):
     events = EventAccumulator(str(whole.folder / "tensorboard"))
     events.Reload()
     assert {"traversals", "reconstructions", "loss", "kl"} <= set(events.Tags()["tensors"])
+
+
+# Means outside of [0, 1] are drawn as well.
+LINEAR = "gaussian(activation='linear')"
+
+
+def test_a_run_on_images_of_five_channels_is_drawn(tmp_path):
+    images = np.random.default_rng(0).random((20, 8, 8, 5)).astype("float32")
+    np.savez(tmp_path / "many $x^$.npz", images=images)
+    run = training.train(
+        "vae",
+        tmp_path / "many $x^$.npz",
+        steps=2,
+        batch_size=8,
+        likelihood=LINEAR,
+        checkpoint_every=1,
+        show_progress=False,
+        out=tmp_path / "run",
+    )
+    names = {path.name for path in run.files}
+    assert {"traversals.png", "reconstructions.png", "curves.png", "card.md"} <= names
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_models_of_other_channels_are_drawn(channels):
+    model = zoo.models.VAE((8, 8, channels), 2, likelihood=LINEAR, seed=0)
+    images = np.random.default_rng(0).random((20, 8, 8, channels)).astype("float32")
+    for figure in report.pictures(model, images, "mine $x^$").values():
+        assert report.pixels(figure).shape[-1] == 3
+
+
+DISK = tf.errors.ResourceExhaustedError(None, None, "disk full")
+FAULTS = {
+    "a font, and the log": (
+        [(report, "pixels", RuntimeError("no font")), (tf.summary, "scalar", DISK)],
+        ["What TensorBoard shows at step 1 is left out: no font", "log is left out: disk full"],
+        3,
+    ),
+    "a file of a picture, and the log's start": (
+        [(report, "save_figure", OSError("denied")), (tf.summary, "create_file_writer", DISK)],
+        ["The figure of curves is left out: denied", "log is left out: disk full"],
+        0,
+    ),
+    "pictures": (
+        [(report, "pictures", ValueError("broken"))],
+        ["What TensorBoard shows at step 1 is left out: broken", "The figures of traversals and"],
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_cannot_be_drawn_ends_no_training(fault, monkeypatch, tmp_path):
+    faults, sentences, drawn = FAULTS[fault]
+
+    def failing(error):
+        def fails(*_, **__):
+            raise error
+
+        return fails
+
+    for where, name, error in faults:
+        monkeypatch.setattr(where, name, failing(error))
+    with pytest.warns(UserWarning, match="is left out") as caught:
+        run = train(tmp_path / "run", steps=2, checkpoint_every=1)
+    told = "\n".join(str(warning.message) for warning in caught)
+    assert all(sentence in told for sentence in sentences)
+    assert int(run.model.optimizer.iterations) == 2
+    card = (run.folder / "card.md").read_text()
+    assert card.count("](figures/") == drawn
+    assert (run.folder / "figures" / "curves.png").exists() == ("curves.png" in card)
 
 
 def test_evaluating_a_run_gives_its_scores_again(whole):
@@ -234,6 +307,15 @@ def test_short_runs_have_their_own_gamma(whole, tmp_path):
         ({"settings": {"gamma": "linear(1)"}}, "Schedule 'linear(1)'"),
         ({"checkpoint_every": 0}, "`checkpoint_every` must be"),
         ({"resume": True}, "without config.json"),
+        (
+            {"data": np.zeros((8, 8, 8, 1))},
+            "ndarray of shape (8, 8, 8, 1). Save the images: np.save(",
+        ),
+        (
+            {"data": [np.zeros((8, 8, 8, 1)), np.zeros((8, 1))]},
+            "Received: list. Save them: np.savez(",
+        ),
+        ({"data": zoo.datasets.load("digits")}, 'that it is loaded by, such as "digits"'),
     ],
 )
 def test_bad_arguments_write_nothing(changes, message, tmp_path):

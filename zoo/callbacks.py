@@ -16,8 +16,10 @@ class ScoreDuringTraining(keras.callbacks.Callback):
     """Scores the model every so many updates: score against step.
 
     Training itself does not change, not by a bit: scores have random draws of their own. Steps are counted by the
-    model's optimizer, over any number of calls of `fit` and any resumption. With a `file`, the history outlives the
-    process: a run that goes on from an older checkpoint drops what was scored after it, and scores again.
+    model's optimizer, over any number of calls of `fit` and any resumption. Between the updates of one execution
+    (`compile(steps_per_execution=...)`) no callback is asked: the score that is due there is taken at its end. With a
+    `file`, the history outlives the process: a run that goes on from an older checkpoint drops what was scored after
+    it, and scores again.
 
     Args:
         data: what is scored: anything that `zoo.datasets.load` takes.
@@ -64,6 +66,7 @@ class ScoreDuringTraining(keras.callbacks.Callback):
         self.seed = check_integer("seed", seed, least=0)
         self.file = None if file is None else Path(file)
         self.history = _read(self.file) if self.file and self.file.exists() else {"step": []}
+        self._before = 0
 
     def on_train_begin(self, logs=None) -> None:
         """Drops what was scored after the step that training goes on from."""
@@ -71,10 +74,15 @@ class ScoreDuringTraining(keras.callbacks.Callback):
         kept = [number for number, step in enumerate(self.history["step"]) if step <= self._step()]
         self.history = {name: [column[k] for k in kept] for name, column in self.history.items()}
 
+    def on_train_batch_begin(self, batch, logs=None) -> None:
+        """Notes where the next updates start: there may be several of them before a callback is asked again."""
+        self._before = self._step()
+
     def on_train_batch_end(self, batch, logs=None) -> None:
         """Scores the model, if it is time to."""
         step = self._step()
-        if step % self.every or step in self.history["step"]:
+        is_due = step // self.every > self._before // self.every
+        if not is_due or step in self.history["step"]:
             return
         found = evaluation.evaluate_in_detail(
             self.model, self.data, self.metrics, samples=self.samples, seed=self.seed

@@ -498,7 +498,7 @@ def traverse(
         if model.continuous_dim
         else np.arange(widest)
     )
-    rows = [model.decode(model.moved(code, latent, values)).mean().numpy() for latent in latents]
+    rows = [_image_of(model.decode(model.moved(code, latent, values))) for latent in latents]
     filled = np.array([len(row) for row in rows])
     images = np.ones((len(rows), len(values), *data.image_shape), np.float32)
     for row, made in zip(images, rows, strict=True):
@@ -515,7 +515,12 @@ def reconstruct(
     indices = draw(len(data), count, seed)
     images = data.images(indices)
     scale = 255 if images.dtype == np.uint8 else 1
-    return images / np.float32(scale), model(images).numpy(), indices
+    return images / np.float32(scale), np.clip(model(images).numpy(), 0, 1), indices
+
+
+def _image_of(distribution) -> np.ndarray:
+    """The mean image, in [0, 1]: that of a likelihood with linear locations may leave it."""
+    return np.clip(distribution.mean().numpy(), 0, 1)
 
 
 def matching(model, data):

@@ -258,6 +258,22 @@ def check_network(network, role: str, input_shape: Sequence[int], output_shape: 
     return network
 
 
+def applied(network: keras.Model, inputs, training: bool = False):
+    """What a network makes of inputs, in float32 as divergences need it, whatever dtype policy its layers have.
+
+    Args:
+        network: a `keras.Model` with one output.
+        inputs: what it takes.
+        training: whether layers such as dropout behave as in training.
+
+    Example:
+        >>> halved = keras.Sequential([layers.Dense(2, dtype="mixed_bfloat16")])
+        >>> applied(halved, np.zeros((1, 3))).dtype
+        tf.float32
+    """
+    return keras.ops.cast(network(inputs, training=training), "float32")
+
+
 def _filters(image_shape: Sequence[int]) -> list[int]:
     """The paper's 32, 32, 64, 64 for 64x64; as many strides as leave a map of at least 4x4."""
     halvings = max(0, int(math.log2(max(1, min(image_shape[:2]) / SMALLEST_MAP))))
@@ -323,11 +339,12 @@ def _output(count: int, weights, **kwargs) -> layers.Layer:
 
 
 def _initializers(seed: int | None) -> Iterator[keras.Initializer]:
-    """He initialisers, each with its own seed drawn from `seed`.
+    """He initialisers, each with its own seed drawn from `seed`; without one, as Keras' `set_random_seed` decides.
 
     They keep the variance of layers with ReLU (He et al. 2015); with Keras' default, Glorot, a FactorVAE needs twice
     the updates for the same ELBO.
     """
     random = np.random.default_rng(seed)
     while True:
-        yield keras.initializers.HeUniform(seed=int(random.integers(2**31)))
+        one = None if seed is None else int(random.integers(2**31))
+        yield keras.initializers.HeUniform(seed=one)

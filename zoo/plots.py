@@ -3,6 +3,9 @@
 Each function takes arrays and returns a `matplotlib.figure.Figure` of its own, sized to what it
 holds. Save it with `figure.savefig("name.png")`; in a notebook, after `%matplotlib inline`, end a
 cell with it.
+
+Images have any number of channels: one is grey, more are red, green and blue in their order; what
+is beyond the third is not drawn, and a line above the images says so.
 """
 
 import math
@@ -63,7 +66,7 @@ def traversals(
     """Images as one latent after the other moves: a row for each latent, a column for each value.
 
     Args:
-        images: `(rows, columns, height, width, channels)`, in [0, 1] or uint8; 1 or 3 channels.
+        images: `(rows, columns, height, width, channels)`, in [0, 1] or uint8.
         values: `(columns,)`, what the moved latent is set to.
         labels: a text for each row, such as `"z3  KL 2.31"`.
         filled: how many images each row has, at its left; default: all columns.
@@ -94,7 +97,7 @@ def reconstructions(inputs: np.ndarray, outputs: np.ndarray, *, title: str | Non
     """Images above what the model makes of them, in pairs of rows of up to ten.
 
     Args:
-        inputs: `(n, height, width, channels)`, in [0, 1] or uint8; 1 or 3 channels.
+        inputs: `(n, height, width, channels)`, in [0, 1] or uint8.
         outputs: the same shape.
         title: a line above.
 
@@ -126,7 +129,7 @@ def grid(images: np.ndarray, *, columns: int | None = None, title: str | None = 
     """A contact sheet, filled row by row.
 
     Args:
-        images: `(n, height, width, channels)`, in [0, 1] or uint8; 1 or 3 channels.
+        images: `(n, height, width, channels)`, in [0, 1] or uint8.
         columns: images in a row; about as many as rows when not given.
         title: a line above.
 
@@ -155,8 +158,8 @@ def contact_sheet(
     """Rows of images, which may differ in length and have holes.
 
     Args:
-        images: for each row its images, `(height, width, channels)`, in [0, 1] or uint8, 1 or 3 channels, all of one
-            shape; None leaves a hole.
+        images: for each row its images, `(height, width, channels)`, in [0, 1] or uint8, all of one shape;
+            None leaves a hole.
         labels: a text for each row.
         title: a line above.
 
@@ -481,9 +484,9 @@ def _checked(name: str, images: np.ndarray, leading: str) -> np.ndarray:
     """Images as floats in [0, 1], with the leading axes that `leading` names."""
     images = np.asarray(images)
     axes = leading.count(",") + 1
-    if images.ndim != axes + 3 or images.shape[-1] not in (1, 3) or images.size == 0:
+    if images.ndim != axes + 3 or images.size == 0:
         raise ValueError(
-            f"Expected `{name}` of shape ({leading}, height, width, 1 or 3). "
+            f"Expected `{name}` of shape ({leading}, height, width, channels). "
             f"Received: shape {images.shape}."
         )
     if images.dtype == np.uint8:
@@ -520,7 +523,8 @@ def _sheet(
     """
     rows, columns = (max(place) + 1 for place in zip(*cells, strict=True))
     rows, columns = max(rows, len(row_labels)), max(columns, len(column_labels))
-    height, width = next(iter(cells.values())).shape[:2]
+    height, width, channels = next(iter(cells.values())).shape
+    title = "\n".join(filter(None, [title, _channels_shown(channels)]))
     widest = max(map(_text_width, column_labels), default=0)
     scale = _scale(rows, columns, height, width, widest)
     x = np.arange(columns) * (width * scale + _GAP)
@@ -573,9 +577,8 @@ def _canvas(size: tuple[float, float], *, left: int, top: int, title: str | None
 
 
 def _show(axes: Axes, image: np.ndarray, extent: tuple, interpolation: str) -> None:
-    pixels = image[..., 0] if image.shape[-1] == 1 else image
     axes.imshow(
-        pixels,
+        _coloured(image),
         cmap="gray",
         vmin=0,
         vmax=1,
@@ -583,6 +586,32 @@ def _show(axes: Axes, image: np.ndarray, extent: tuple, interpolation: str) -> N
         interpolation=interpolation,
         aspect="auto",
     )
+
+
+def _coloured(image: np.ndarray) -> np.ndarray:
+    """What is shown of `(height, width, channels)`: grey `(height, width)`, or red, green and blue."""
+    channels = image.shape[-1]
+    if channels == 1:
+        return image[..., 0]
+    return np.pad(image[..., :3], ((0, 0), (0, 0), (0, max(3 - channels, 0))))
+
+
+def _channels_shown(channels: int) -> str:
+    """A line on images that have neither one nor three channels."""
+    if channels in (1, 3):
+        return ""
+    colours = ["red", "green", "blue"][:channels]
+    return f"channels 0 to {len(colours) - 1} of {channels} as {', '.join(colours)}"
+
+
+def plain(text: str) -> str:
+    r"""A text to be drawn as it is, such as a file's name: its dollars start no formula.
+
+    Example:
+        >>> print(plain("costs $5 or $6"))
+        costs \$5 or \$6
+    """
+    return text.replace("$", r"\$")
 
 
 def _text_width(text: str, size: float = _FONT) -> int:

@@ -15,6 +15,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+LEVELS = 50  # of calls, lists and operators in each other
+STRING = re.compile(r"""(?<!\w)(\w*)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+# What Python raises on text that is no expression, or too deep a one.
+UNREADABLE = (SyntaxError, ValueError, TypeError, OverflowError, RecursionError, MemoryError)
+
 
 def names(room: str) -> list[str]:
     """Names of a room's members, found without importing them.
@@ -94,7 +99,11 @@ def call(name: str, function: Callable, positional: Sequence, named: dict[str, A
 def parse_call(text: str) -> tuple[str, list, dict]:
     """Splits `'name(1, key="value")'` into its name, arguments and named arguments.
 
-    An argument that is a name or a call itself stays text, for whom it is given to.
+    An argument that is a name or a call itself stays text, for whom it is given to. In quotes a single backslash is
+    itself, as in paths of Windows.
+
+    Raises:
+        ValueError: the text is no call, or is nested more than 50 deep.
 
     Example:
         >>> parse_call("xysquares(spacing=1)")
@@ -107,15 +116,72 @@ def parse_call(text: str) -> tuple[str, list, dict]:
     if "(" not in text:
         return text, [], {}
     try:
-        call = ast.parse(text.strip(), mode="eval").body
+        call = _parsed(text)
         positional = [_argument(argument) for argument in call.args]
         named = {keyword.arg: _argument(keyword.value) for keyword in call.keywords}
+        if len(named) < len(call.keywords) or None in named:
+            raise ValueError("two arguments of one name, or arguments without one")
         return call.func.id, positional, named
-    except (SyntaxError, ValueError, AttributeError):
+    except (*UNREADABLE, AttributeError):
         raise ValueError(
             "Expected a name, or a call with plain values such as 'gaussian(scale=0.1)'. "
-            f"Received: {text!r}"
+            f"Received: {shortened(text)}"
         ) from None
+
+
+def parse_literal(text: str) -> Any:
+    r"""The value of a Python literal. In quotes a single backslash is itself, as in paths of Windows.
+
+    Raises:
+        ValueError: the text is none.
+
+    Example:
+        >>> parse_literal("[1, 2.5]"), parse_literal(r"'C:\data\new'") == r"C:\data\new"
+        ([1, 2.5], True)
+    """
+    try:
+        return ast.literal_eval(_parsed(text))
+    except UNREADABLE:
+        raise ValueError(f"Expected a plain value. Received: {shortened(text)}") from None
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """A text in quotes, its middle left out where it is long.
+
+    Example:
+        >>> shortened("a" * 100, most=9)
+        "'aaaa ... aaaa'"
+    """
+    half = most // 2
+    return repr(text if len(text) <= most else f"{text[:half]} ... {text[-half:]}")
+
+
+def _parsed(text: str) -> ast.expr:
+    """The expression that a text is.
+
+    Raises:
+        SyntaxError, ValueError, MemoryError, RecursionError: it is none, or is nested too deeply.
+    """
+    text = text.strip()
+    try:
+        tree = ast.parse(STRING.sub(_as_python_writes, text), mode="eval").body
+    except SyntaxError:  # perhaps of a backslash before the closing quote
+        tree = ast.parse(text.replace("\\", "\\\\"), mode="eval").body
+    level = [tree]
+    for _ in range(LEVELS):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return tree
+    raise ValueError("nested too deeply")
+
+
+def _as_python_writes(string: re.Match) -> str:
+    """A quoted text with its backslashes doubled, unless all are already, or stand before quotes."""
+    prefix, quoted = string.groups()
+    runs = re.findall(r"\\+(?![\\'\"])", quoted)
+    if "r" in prefix.lower() or all(len(run) % 2 == 0 for run in runs):
+        return string[0]
+    return prefix + re.sub(r"\\(?!['\"])", r"\\\\", quoted)
 
 
 def _argument(node: ast.expr) -> Any:
@@ -149,9 +215,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
         'Unknown metric "migg". Did you mean "mig"? Known: mig, sap.'
     """
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=1)
+    near = difflib.get_close_matches(str(name)[:200], known, n=1)
     hint = f' Did you mean "{near[0]}"?' if near else ""
-    return f'Unknown {kind} "{name}".{hint} Known: {", ".join(known)}.'
+    shown = f'"{name}"' if len(str(name)) <= 200 else shortened(str(name))
+    return f"Unknown {kind} {shown}.{hint} Known: {', '.join(known)}."
 
 
 def arguments(cls: type) -> dict[str, inspect.Parameter]:

@@ -1,9 +1,11 @@
 """What is written about a trained model: scores, pictures and a card to read."""
 
+import contextlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +136,8 @@ def draw_dataset(
     sweeps = [_sweep(data, int(some[0]), factor, columns) for factor in range(len(sizes))]
     figure = plots.contact_sheet(
         [images[:columns], images[columns:], *sweeps],
-        labels=["random", "", *(f"{name}  {size}" for name, size in sizes)],
-        title=data.name,
+        labels=["random", "", *(plots.plain(f"{name}  {size}") for name, size in sizes)],
+        title=plots.plain(data.name),
     )
     save_figure(figure, out)
     return Path(out)
@@ -217,7 +219,7 @@ def write_scores(file: str | os.PathLike, scores: Mapping[str, float], **how) ->
 def pictures(model: keras.Model, data, data_name: str) -> dict[str, Figure]:
     """Figures of a model on a dataset: `traversals` and `reconstructions`."""
     inputs, outputs, _ = evaluation.reconstruct(model, data)
-    title = f"{type(model).__name__} on {data_name}: reconstructions"
+    title = f"{type(model).__name__} on {plots.plain(data_name)}: reconstructions"
     return {
         "traversals": traversal_figure(evaluation.traverse(model, data), model, data_name),
         "reconstructions": plots.reconstructions(inputs, outputs, title=title),
@@ -245,8 +247,25 @@ def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_n
         values=traversal.values,
         filled=traversal.filled,
         labels=[f"z{latent}  {size}{kind}" for latent, size, kind in rows],
-        title=f"{type(model).__name__} on {data_name}: {moves} at image {traversal.index}",
+        title=f"{type(model).__name__} on {plots.plain(data_name)}: {moves} at image {traversal.index}",
     )
+
+
+@contextlib.contextmanager
+def not_vital(what: str) -> Iterator[None]:
+    """Makes a warning of whatever goes wrong with `what`, such as a picture: no training should end of it.
+
+    Example:
+        >>> import pytest
+        >>> with pytest.warns(UserWarning, match="The picture is left out: no font"):
+        ...     with not_vital("The picture"):
+        ...         raise RuntimeError("no font")
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        warnings.warn(f"{what} is left out: {reason}", UserWarning, stacklevel=3)
 
 
 def save_figure(figure: Figure, file: str | os.PathLike) -> None:
@@ -315,9 +334,7 @@ Training took {seconds:.0f} s on {hardware}.
 {symptoms}
 Reconstruction, KL, ELBO and losses are nats per image.
 
-![traversals](figures/traversals.png)
-![reconstructions](figures/reconstructions.png)
-![curves](figures/curves.png)
+{figures}
 
 Made with {versions}.
 """
@@ -330,6 +347,7 @@ def card(
     symptoms: Sequence[str] = (),
     *,
     samples: int = evaluation.SAMPLES,
+    figures: Iterable[str] = ("traversals", "reconstructions", "curves"),
 ) -> str:
     """The card of a run, in Markdown.
 
@@ -339,6 +357,7 @@ def card(
         last: the last row of the history.
         symptoms: what the training ails from, in sentences.
         samples: how many images the scores are of.
+        figures: names of those that were drawn.
     """
     settings = "".join(f", {name} = {value}" for name, value in config["settings"].items())
     terms = {name: value for name, value in last.items() if name not in ("step", "seconds")}
@@ -351,6 +370,7 @@ def card(
             "samples": f"{samples:,}",
             "scores": _table(scores),
             "terms": _table(terms),
+            "figures": "\n".join(f"![{name}](figures/{name}.png)" for name in figures),
             "symptoms": "".join(f"\n**{symptom}**\n" for symptom in symptoms),
             "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         }

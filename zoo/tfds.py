@@ -11,6 +11,7 @@ some thousand a second.
     close = tfds.load("xysquares/spacing=1", split="train")
 """
 
+import importlib
 from typing import Any
 
 from zoo.when_imported import when_imported
@@ -36,9 +37,23 @@ def register() -> None:
     for dataset in registry.names("datasets"):
         name = NAMES.get(dataset, dataset)
         try:
-            type(name, (base,), {"name": name, "dataset": dataset, "__module__": __name__})
+            # An attribute of this module, where a pickle of a builder looks for its class.
+            globals()[name] = type(
+                name, (base,), {"name": name, "dataset": dataset, "__module__": __name__}
+            )
         except ValueError as error:
             warnings.warn(f"{dataset} is no builder of TensorFlow Datasets: {error}", stacklevel=2)
+
+
+def __getattr__(name: str) -> Any:
+    """A builder's class by its name, for a pickle that is read before TensorFlow Datasets is imported."""
+    from zoo import registry
+
+    if name == "Config" or name in {*registry.names("datasets"), *NAMES.values()} - set(NAMES):
+        importlib.import_module(LIBRARY)
+        if name in globals():
+            return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _builder() -> type:
@@ -56,10 +71,12 @@ def _builder() -> type:
     class Config(tfds.core.BuilderConfig):
         arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    Config.__module__, Config.__qualname__ = __name__, "Config"
+    globals()["Config"] = Config  # for pickles, too
     own = {"file_format", *inspect.signature(tfds.core.DatasetBuilder).parameters}
 
     class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        """A dataset of the zoo, in the order of its indices.
+        """A dataset of the zoo, in the order of its indices; files are shuffled where the reader asks for it.
 
         Arguments that are not the builder's are the dataset's; each choice of them is a configuration.
         """
@@ -92,6 +109,12 @@ def _builder() -> type:
 
         def _generate_examples(self):
             return _examples(self.data)
+
+        def _as_dataset(self, split, decoders=None, read_config=None, shuffle_files=False):
+            if shuffle_files:  # whoever asks for it wants no order; the library refuses it else
+                read_config = read_config or tfds.ReadConfig()
+                read_config = read_config.replace(enable_ordering_guard=False)
+            return super()._as_dataset(split, decoders, read_config, shuffle_files)
 
     return Builder
 

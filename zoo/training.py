@@ -1,6 +1,5 @@
 """Training: from the names of a model and a dataset to a folder with everything that came of it."""
 
-import ast
 import contextlib
 import dataclasses
 import math
@@ -82,7 +81,8 @@ def train(
 
     Args:
         model: a name from `zoo list models`.
-        data: what `zoo.datasets.load` takes as text: `"shapes2d"`, `"xysquares(spacing=1)"`, `"images.npz"`.
+        data: what `zoo.datasets.load` takes as text: `"shapes2d"`, `"xysquares(spacing=1)"`, `"images.npz"`. The run
+            keeps it, to be resumed and scored later; save an array to a file first, or train it with `fit`.
         steps: updates.
         batch_size: images for each update.
         latent_dim: number of latents.
@@ -118,7 +118,7 @@ def train(
     cls = registry.get("models", model)
     config = runs.Config(
         model=model,
-        data=str(data),
+        data=_named(data),
         steps=steps,
         batch_size=batch_size,
         latent_dim=latent_dim,
@@ -191,13 +191,34 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise ValueError(f"Expected a setting as name=value. Received: {text!r}")
+        raise ValueError(f"Expected a setting as name=value. Received: {registry.shortened(text)}")
     if value.lower() in ("true", "false", "none"):
         value = value.capitalize()
     try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+        return name, registry.parse_literal(value)
+    except ValueError:
         return name, value
+
+
+def _named(data) -> str:
+    """The text that a run keeps of its data."""
+    if isinstance(data, str | os.PathLike):
+        return str(data)
+    if isinstance(data, datasets.Dataset):
+        advice = f'Pass the text that it is loaded by, such as "{data.name}"'
+    elif isinstance(data, tuple | list) and len(data) == 2:
+        advice = 'Save them: np.savez("images.npz", images=images, factors=factors), and pass "images.npz"'
+    else:
+        advice = 'Save the images: np.save("images.npy", images), and pass "images.npy"'
+    raise ValueError(
+        "Expected `data` as text, by which the run can be resumed and scored later. "
+        f"Received: {_kind(data)}. {advice}; or train a model of zoo.models with fit."
+    )
+
+
+def _kind(data) -> str:
+    shape = getattr(data, "shape", None)
+    return type(data).__name__ + ("" if shape is None else f" of shape {tuple(shape)}")
 
 
 def _check(config: runs.Config) -> None:
@@ -265,23 +286,33 @@ def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool)
     symptoms = model.symptoms(history[-1])
     for symptom in symptoms:
         warnings.warn(symptom, UserWarning, stacklevel=3)
-    figures = report.pictures(model, data, config.data)
-    figures["curves"] = curves(history, config)
-    for name, figure in figures.items():
-        report.save_figure(figure, folder / "figures" / f"{name}.png")
+    drawn = _draw(model, data, config, history, folder / "figures")
     export.saved_model(model, folder / "saved_model" / "1", overwrite=True)
-    card = report.card(
-        dataclasses.asdict(config), scores, history[-1], symptoms, samples=how["samples"]
-    )
+    settings, last = dataclasses.asdict(config), history[-1]
+    card = report.card(settings, scores, last, symptoms, samples=how["samples"], figures=drawn)
     files.write_text(folder / "card.md", card)
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     return Run(folder, model, scores, written)
 
 
+def _draw(model, data, config: runs.Config, history, folder: Path) -> list[str]:
+    """Draws a run's figures into a folder; the names of those that could be drawn."""
+    figures, drawn = {}, []
+    with report.not_vital("The figures of traversals and reconstructions"):
+        figures |= report.pictures(model, data, config.data)
+    with report.not_vital("The figure of curves"):
+        figures["curves"] = curves(history, config)
+    for name, figure in figures.items():
+        with report.not_vital(f"The figure of {name}"):
+            report.save_figure(figure, folder / f"{name}.png")
+            drawn.append(name)
+    return drawn
+
+
 def curves(history: list[dict[str, float]], config: runs.Config):
     """The figure of a run's history."""
     columns = {name: [row[name] for row in history] for name in history[0] if name != "seconds"}
-    return plots.curves(columns, title=f"{config.model} on {config.data}")
+    return plots.curves(columns, title=f"{config.model} on {plots.plain(config.data)}")
 
 
 class _Recorder(keras.callbacks.Callback):
@@ -302,7 +333,9 @@ class _Recorder(keras.callbacks.Callback):
         self.history = [row for row in runs.read_history(folder) if row["step"] <= start]
         self.seconds = self.history[-1]["seconds"] if self.history else 0.0
         self.began = time.monotonic()
-        self.writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
+        self.writer = tf.summary.create_noop_writer()
+        with report.not_vital("TensorBoard's log"):
+            self.writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
         self.bar = None
         self.show_progress = show_progress
 
@@ -336,7 +369,8 @@ class _Recorder(keras.callbacks.Callback):
         """Ends the progress bar and the TensorBoard log."""
         if self.bar is not None:
             self.bar.close()
-        self.writer.close()
+        with report.not_vital("The end of TensorBoard's log"):
+            self.writer.close()
 
     def _check_finite(self, step: int, values: dict[str, float]) -> None:
         broken = [name for name, value in values.items() if not math.isfinite(value)]
@@ -360,10 +394,10 @@ class _Recorder(keras.callbacks.Callback):
         self.history.append({"step": step, "seconds": round(seconds, 1), **values})
         runs.write_history(self.folder, self.history)
         self.bar.set_postfix(loss=f"{values['loss']:.1f}")
-        with self.writer.as_default(step):
+        with report.not_vital("TensorBoard's log"), self.writer.as_default(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
-        self.writer.flush()
+            self.writer.flush()
 
     def _checkpoint(self, step: int) -> None:
         try:
@@ -372,6 +406,8 @@ class _Recorder(keras.callbacks.Callback):
             raise Diverged(
                 f"Training stopped at step {step}: {error} {self._last_good()}"
             ) from None
-        with self.writer.as_default(step):
-            for name, figure in report.pictures(self.model, self.data, self.config.data).items():
-                tf.summary.image(name, report.pixels(figure)[None])
+        with report.not_vital(f"What TensorBoard shows at step {step}"):
+            figures = report.pictures(self.model, self.data, self.config.data)
+            with self.writer.as_default(step):
+                for name, figure in figures.items():
+                    tf.summary.image(name, report.pixels(figure)[None])

@@ -16,7 +16,7 @@ from zoo.datasets._splits import held_out, split
 from zoo.datasets._tfds import PREFIX, load_tfds
 from zoo.datasets.base import Dataset
 
-PART = re.compile(r"(.+\))\[(\d+)\]", re.DOTALL)
+PART = re.compile(r"(.+\))\[(\d{1,9})\]", re.DOTALL)
 
 
 def load(spec: Any, **arguments: Any) -> Dataset:
@@ -27,7 +27,7 @@ def load(spec: Any, **arguments: Any) -> Dataset:
     - a name, `"shapes2d"`, or a call of it, `"xysquares(spacing=1)"`;
     - `"images.npz"`, `.npy` or `.h5`: a file of arrays, see `Arrays.from_file`;
     - `"train-images-idx3-ubyte.gz"`: an IDX file, with its labels beside it;
-    - `"faces/"`: a folder of pictures, with `size`, `crop`, `grey` and `labels`;
+    - `"faces/"`: a folder of pictures, with `size`, `crop`, `grey`, `labels` and `background`;
     - `"tfds:mnist"`, `"tfds:mnist[test]"`: a set of images of TensorFlow Datasets, with `size`, `crop`, `grey` and
       `data_dir`;
     - `"read('faces/', size=64)"`: any of these with its arguments;
@@ -92,8 +92,8 @@ def _reader(text: str) -> Callable[..., Dataset] | None:
         return _idx.load_idx
     if text in registry.names("datasets"):
         return None
-    is_path = os.path.isdir(user_path(text)) or (os.sep in text and "(" not in text)
-    return load_folder if is_path else None
+    names_a_path = (os.sep in text or "\\" in text) and "(" not in text
+    return load_folder if names_a_path or os.path.isdir(user_path(text)) else None
 
 
 def _part(text: str, parts: Any, number: int) -> Dataset:

@@ -1,10 +1,12 @@
-"""Encoded pictures, PNG, JPEG, BMP or GIF, as images of one size."""
+"""Encoded pictures, as TensorFlow Datasets stores them, as images of one size."""
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from zoo.checks import check_integer
+
+LUMA = (19595, 38470, 7471)  # 0.299, 0.587 and 0.114 in 65536ths
 
 
 class Fit:
@@ -14,7 +16,7 @@ class Fit:
         size: height and width of the images, one number or two; `None` keeps the picture's. A picture of other
             proportions loses what is too much at its sides, equally.
         crop: height and width of the central part that is used, in pixels of the picture; `None` for all of it.
-        channels: 1 for grey, 3 for colour, 0 for what the picture has.
+        channels: 1 for grey, 3 for colour.
 
     Raises:
         ValueError: a number is no integer >= 1.
@@ -31,7 +33,11 @@ class Fit:
         crop: int | Sequence[int] | None = None,
         channels: int = 3,
     ):
-        self.size, self.crop, self.channels = _pair("size", size), _pair("crop", crop), channels
+        self.size, self.crop, self.channels = (
+            checked_pair("size", size),
+            checked_pair("crop", crop),
+            channels,
+        )
 
     def __call__(
         self, picture: tf.Tensor, shape: Sequence[int | None] = (None, None, None)
@@ -40,7 +46,8 @@ class Fit:
 
         Args:
             picture: the bytes of a picture, a scalar string.
-            shape: of the picture, as far as it is known before it is decoded.
+            shape: of the picture, as far as it is known before it is decoded. What is transparent in one of four
+                channels becomes black.
 
         Returns:
             uint8 tensor, shape `(height, width, channels)`.
@@ -48,13 +55,40 @@ class Fit:
         Raises:
             ValueError: the picture is smaller than `crop`.
         """
-        image = tf.io.decode_image(picture, channels=self.channels, expand_animations=False)
-        image.set_shape((*shape[:2], self.channels or None))
+        stored = shape[-1] or 3
+        image = tf.io.decode_image(picture, channels=stored, expand_animations=False)
+        image.set_shape((*shape[:2], stored))
+        if stored == 4:
+            image = on_black(image)
+        if self.channels == 1 and stored > 1:
+            image = as_grey(image)
         if self.crop:
             image = central(image, *self.crop)
         if self.size:
             image = resized(image, *self.size)
         return image
+
+
+def on_black(image: tf.Tensor) -> tf.Tensor:
+    """An image of four channels, uint8, laid on black.
+
+    Example:
+        >>> on_black(tf.constant([[[200, 100, 50, 128]]], tf.uint8)).numpy()
+        array([[[100,  50,  25]]], dtype=uint8)
+    """
+    colour, opacity = tf.split(tf.cast(image, tf.int32), [3, 1], axis=-1)
+    return tf.cast((2 * colour * opacity + 255) // 510, tf.uint8)
+
+
+def as_grey(image: tf.Tensor) -> tf.Tensor:
+    """The brightness of a colour image, uint8, rounded as Pillow does.
+
+    Example:
+        >>> as_grey(tf.constant([[[255, 255, 255], [200, 10, 20]]], tf.uint8))[0, :, 0].numpy()
+        array([255,  68], dtype=uint8)
+    """
+    luma = tf.reduce_sum(tf.cast(image, tf.int32) * LUMA, axis=-1, keepdims=True)
+    return tf.cast((luma + 2**15) // 2**16, tf.uint8)
 
 
 def resized(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
@@ -91,7 +125,16 @@ def central(image: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -
     return image[top : top + height, left : left + width]
 
 
-def _pair(name: str, value: int | Sequence[int] | None) -> tuple[int, int] | None:
+def checked_pair(name: str, value: int | Sequence[int] | None) -> tuple[int, int] | None:
+    """Height and width from one number or two; `None` stays.
+
+    Raises:
+        ValueError: a number is no integer >= 1.
+
+    Example:
+        >>> checked_pair("size", 64), checked_pair("size", (20, 10)), checked_pair("size", None)
+        ((64, 64), (20, 10), None)
+    """
     if value is None:
         return None
     pair = (value, value) if not isinstance(value, (tuple, list)) else tuple(value)

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,8 +94,9 @@ def load_tfds(
     """A set of images of TensorFlow Datasets; what is not prepared yet is downloaded first.
 
     Its factors are the features that are class labels or true or false, without `label_` and `_position` in their
-    names: those of `dsprites` are shape, scale, orientation, x and y. Binary images that are stored as the bytes 0
-    and 1, as in `dsprites` and `binarized_mnist`, become 0 and 255.
+    names: those of `dsprites` are shape, scale, orientation, x and y. Pictures are what that library decodes: it does
+    not turn them by their EXIF data. Those of four channels are laid on black. Binary images that are stored as the
+    bytes 0 and 1, as in `dsprites` and `binarized_mnist`, become 0 and 255.
 
     Args:
         name: a builder with a feature `image`, and its configuration: `"dsprites"`, `"emnist/letters"`; a split may
@@ -108,6 +110,9 @@ def load_tfds(
 
     Returns:
         A dataset of uint8 images, in the order of the files.
+
+    Warns:
+        UserWarning: pictures have a fourth channel, transparency.
 
     Raises:
         ValueError: there is no such builder, configuration or split; it holds no images, or none of one size, or
@@ -128,12 +133,19 @@ def load_tfds(
         raise ValueError(
             f'The pictures of "{label}" differ in size: pass `size`, for instance size=64.'
         )
+    if shape[-1] == 4:
+        warnings.warn(f'"{label}": what is transparent in its pictures is black.', stacklevel=2)
     fit = Fit(size, crop, 1 if grey or shape[-1] == 1 else 3)
     labels = _labels_in(features)
     columns = dict.fromkeys(labels, tf.int64)
     columns |= {key: tf.float32 for key in map(_key_of_value, labels) if key in features}
     records = _read(label, _part(label, builder, matched[2] or split), columns)
-    data = Records(label, records.pop("image"), shape, fit)
+    try:
+        data = Records(label, records.pop("image"), shape, fit)
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f'Cannot decode a picture of "{label}": {_line(error)} Prepare it again.'
+        ) from None
     if not labels:
         data.keep_factors(None, None)
         return data
@@ -279,10 +291,11 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> Any:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
-        near = difflib.get_close_matches(name, known, n=1)
+        shown = _line(name)
+        near = difflib.get_close_matches(shown, known, n=1)
         hint = f' Did you mean "{near[0]}"?' if near else ""
         raise ValueError(
-            f'TensorFlow Datasets has no "{name}".{hint} Its catalog: '
+            f'TensorFlow Datasets has no "{shown}".{hint} Its catalog: '
             "https://www.tensorflow.org/datasets/catalog"
         ) from None
     except (ValueError, AssertionError, TypeError, RuntimeError) as error:
@@ -305,7 +318,7 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> Any:
     return builder
 
 
-def _line(error: Exception) -> str:
-    """An error's text in one line, cut to 300 characters."""
+def _line(error: Exception | str) -> str:
+    """A text, or an error's, in one line, cut to 300 characters."""
     message = " ".join(str(error).split()) or type(error).__name__
     return message if len(message) <= 300 else message[:297] + "..."

@@ -9,7 +9,13 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.likelihoods.base import ImageDistribution, Likelihood, TensorDistribution, tensors
+from zoo.likelihoods.base import (
+    LOGITS,
+    ImageDistribution,
+    Likelihood,
+    TensorDistribution,
+    tensors,
+)
 
 tfd = tfp.distributions
 
@@ -191,6 +197,20 @@ class LocationScale(Likelihood):
     def outputs_per_value(self) -> int:
         """2 for a scale per pixel, else 1."""
         return 2 if self.scale == PER_PIXEL else 1
+
+    @property
+    def takes(self) -> str:
+        """Logits of locations, or locations as they are, and for a scale per pixel its logarithms."""
+        is_linear = self.activation == "linear"
+        locations = "locations" if is_linear else 'logits of locations (activation="sigmoid")'
+        return f"{locations}, then logarithms of scales" if self.scale == PER_PIXEL else locations
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """That of logits; of linear locations [0, 1], with scales below 1 where the decoder makes them."""
+        if self.activation == "sigmoid":
+            return LOGITS
+        return (LOGITS[0] if self.scale == PER_PIXEL else 0.0), 1.0
 
     def call(self, decoder_outputs: tf.Tensor) -> ImageDistribution:
         """Makes p(x|z) from `(batch, height, width, channels * outputs_per_value)`."""

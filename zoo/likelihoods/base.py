@@ -13,6 +13,9 @@ from zoo import registry
 
 tfd = tfp.distributions
 
+LOGITS = (-4.0, 4.0)
+"""What decoder outputs should be free to reach, where they are logits: sigmoid(4) is 0.98."""
+
 
 class TensorDistribution(tfd.Distribution):
     """What TensorFlow Probability asks of a float32 distribution that a few tensors define.
@@ -112,6 +115,9 @@ class Likelihood(keras.layers.Layer):
         outputs_per_value: how many numbers the decoder makes for each pixel and channel.
         is_density: True if `log_prob` is the log of a density on [0, 1], whose bits per dimension
             of 8-bit images are `nats / (N ln 2) + 8`; False if it is that of a probability.
+        takes: what it takes decoder outputs for, in words. As a rule the decoder's last layer has no activation.
+        reach: the least and the largest number that decoder outputs should be free to become; a decoder whose last
+            layer keeps them from it brings a warning. The default wants nothing.
 
     Call arguments:
         decoder_outputs: `(batch, height, width, channels * outputs_per_value)`, any float type.
@@ -123,6 +129,8 @@ class Likelihood(keras.layers.Layer):
 
     outputs_per_value: int = 1
     is_density: bool = True
+    takes: str = "its documentation says"
+    reach: tuple[float, float] = (0.0, 0.0)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)

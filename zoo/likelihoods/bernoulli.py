@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.likelihoods.base import ImageDistribution, Likelihood
+from zoo.likelihoods.base import LOGITS, ImageDistribution, Likelihood
 
 tfd = tfp.distributions
 
@@ -40,6 +40,8 @@ class Bernoulli(Likelihood):
     """
 
     is_density = False
+    takes = "logits, the log odds of 1"
+    reach = LOGITS
 
     def call(self, decoder_outputs: tf.Tensor) -> ImageDistribution:
         """Makes p(x|z) from logits `(batch, height, width, channels)`."""

@@ -7,7 +7,13 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.likelihoods.base import ImageDistribution, Likelihood, TensorDistribution, tensors
+from zoo.likelihoods.base import (
+    LOGITS,
+    ImageDistribution,
+    Likelihood,
+    TensorDistribution,
+    tensors,
+)
 
 tfd = tfp.distributions
 
@@ -129,6 +135,8 @@ class Beta(Likelihood):
     """
 
     outputs_per_value = 2
+    takes = "logits of means, then logarithms of concentrations"
+    reach = LOGITS
 
     def call(self, decoder_outputs: tf.Tensor) -> ImageDistribution:
         """Makes p(x|z) from `(batch, height, width, 2 * channels)`: logits, then log nu."""

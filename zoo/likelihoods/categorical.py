@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo.likelihoods._levels import LEVELS, WHITE, LevelLikelihood, level_of
-from zoo.likelihoods.base import ImageDistribution
+from zoo.likelihoods.base import LOGITS, ImageDistribution
 
 tfd = tfp.distributions
 
@@ -57,6 +57,8 @@ class Categorical(LevelLikelihood):
     """
 
     outputs_per_value = LEVELS
+    takes = "logits of the 256 levels"
+    reach = LOGITS
 
     def call(self, decoder_outputs: tf.Tensor) -> ImageDistribution:
         """Makes p(x|z) from logits `(batch, height, width, channels * 256)`."""

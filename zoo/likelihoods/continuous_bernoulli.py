@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.likelihoods.base import ImageDistribution, Likelihood
+from zoo.likelihoods.base import LOGITS, ImageDistribution, Likelihood
 
 tfd = tfp.distributions
 
@@ -126,6 +126,9 @@ class ContinuousBernoulli(Likelihood):
         Loaiza-Ganem and Cunningham, "The continuous Bernoulli: fixing a pervasive error in
         variational autoencoders", 2019, section 3.
     """
+
+    takes = "logits of an exponential tilt"
+    reach = LOGITS
 
     def call(self, decoder_outputs: tf.Tensor) -> ImageDistribution:
         """Makes p(x|z) from logits `(batch, height, width, channels)`."""

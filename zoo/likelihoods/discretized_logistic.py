@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 
 from zoo.likelihoods._levels import WHITE, LevelLikelihood, level_of
 from zoo.likelihoods._location_scale import soft_clip
-from zoo.likelihoods.base import ImageDistribution, TensorDistribution, tensors
+from zoo.likelihoods.base import LOGITS, ImageDistribution, TensorDistribution, tensors
 
 tfd = tfp.distributions
 
@@ -129,6 +129,8 @@ class DiscretizedLogistic(LevelLikelihood):
     """
 
     outputs_per_value = 2
+    takes = "logits of locations, then logarithms of scales"
+    reach = LOGITS
 
     def call(self, decoder_outputs: tf.Tensor) -> ImageDistribution:
         """Makes p(x|z) from `(batch, height, width, 2 * channels)`: logits, then log scales."""

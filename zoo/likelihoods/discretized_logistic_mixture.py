@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 
 from zoo.checks import check_integer
 from zoo.likelihoods._levels import LevelLikelihood
-from zoo.likelihoods.base import ImageDistribution
+from zoo.likelihoods.base import LOGITS, ImageDistribution
 from zoo.likelihoods.discretized_logistic import logistic_levels
 
 tfd = tfp.distributions
@@ -48,6 +48,9 @@ class DiscretizedLogisticMixture(LevelLikelihood):
         Salimans, Karpathy, Chen and Kingma, "PixelCNN++: Improving the PixelCNN with Discretized
         Logistic Mixture Likelihood and Other Modifications", 2017, equations 1 and 2.
     """
+
+    takes = "logits of weights, logits of locations, then logarithms of scales"
+    reach = LOGITS
 
     def __init__(self, components: int = 5, **kwargs: Any) -> None:
         super().__init__(**kwargs)

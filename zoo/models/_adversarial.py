@@ -9,6 +9,7 @@ import tensorflow as tf
 from zoo import networks
 from zoo.checks import check_integer
 from zoo.models.vae import VAE, ElboTerms, adam, share_of_mean, update, watching
+from zoo.optimizers import loss_scaled
 
 
 class Adversarial(VAE):
@@ -29,7 +30,9 @@ class Adversarial(VAE):
         super().compile(optimizer, **kwargs)
         if discriminator_optimizer is None:
             discriminator_optimizer = adam(1e-4, beta_1=0.5, beta_2=0.9)
-        self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+        self.discriminator_optimizer = loss_scaled(
+            discriminator_optimizer, self.discriminator, wanted=kwargs.get("auto_scale_loss", True)
+        )
         if self.discriminator_optimizer is self.optimizer:
             raise ValueError(
                 "`discriminator_optimizer` must be another object than `optimizer`: each keeps the moments of its own "
@@ -141,9 +144,15 @@ class LatentAdversarial(Adversarial):
 
 
 def gradient_norm(gradients: Sequence[tf.Tensor], optimizer: keras.Optimizer) -> tf.Tensor:
-    """Euclidean norm of the gradient of a mean loss, all variables together."""
+    """Euclidean norm of the gradient of a mean loss, all variables together; 0 for an update that is skipped.
+
+    The optimizer of a network in float16 skips an update whose scaled gradient is too large for that type.
+    """
     scale = share_of_mean(tf.ones(()), optimizer)
-    return tf.linalg.global_norm(gradients) / scale
+    known = [tf.cast(gradient, tf.float32) for gradient in gradients if gradient is not None]
+    norm = tf.linalg.global_norm(known) / scale
+    skips = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return tf.where(tf.math.is_finite(norm), norm, 0.0) if skips else norm
 
 
 def grouped(batches: tf.data.Dataset, size: int) -> tf.data.Dataset:

@@ -85,6 +85,27 @@ def are_pairs(x) -> bool:
     return bool(parts) and parts[0].shape[1:] == parts[1].shape[1:]
 
 
+def refuse_endless(x, steps: int | None, argument: str) -> None:
+    """Raises `ValueError` if `x` is a pipeline without an end, of which nobody says how much is to be taken.
+
+    Args:
+        x: what a user passes, of any type.
+        steps: batches to take of it, or None.
+        argument: the name of `steps` in the message.
+
+    Example:
+        >>> refuse_endless(tf.data.Dataset.range(3).repeat(), None, "steps_per_epoch")
+        Traceback (most recent call last):
+        ValueError: Expected `steps_per_epoch` with a tf.data.Dataset that has no end. Received: None. Pass
+        steps_per_epoch=1000, or end the dataset with .take(1000).
+    """
+    if steps is None and isinstance(x, tf.data.Dataset) and _is_endless(x):
+        raise ValueError(
+            f"Expected `{argument}` with a tf.data.Dataset that has no end. Received: None. "
+            f"Pass {argument}=1000, or end the dataset with .take(1000)."
+        )
+
+
 READERS = {"batches": as_batches, "pairs": as_pairs}
 """How `fit` reads what a model learns from, by the model's `trains_on`."""
 
@@ -190,6 +211,17 @@ def _from_dataset(dataset: tf.data.Dataset, image_shape: Sequence[int]) -> tf.da
         )
     _check_spec(spec, image_shape)
     return _without_autotune(dataset.map(lambda images: _checked(images, image_shape)))
+
+
+def _is_endless(dataset: tf.data.Dataset) -> bool:
+    """Whether a pipeline is known to have no end: itself, or what it is made of by steps that end nothing."""
+    cardinality = int(dataset.cardinality())
+    if cardinality != tf.data.UNKNOWN_CARDINALITY:
+        return cardinality == tf.data.INFINITE_CARDINALITY
+    # A filter, for one, forgets that its source is endless.
+    sources = dataset._inputs()
+    ends = "Take" in type(dataset).__name__
+    return len(sources) == 1 and not ends and _is_endless(sources[0])
 
 
 def _check_spec(spec: tf.TensorSpec, image_shape: Sequence[int]) -> None:

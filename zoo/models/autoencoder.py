@@ -43,6 +43,7 @@ class Autoencoder(VAE):
 
     has_elbo: ClassVar[bool] = False
     weighs_kl: ClassVar[bool] = False
+    encoder_takes: ClassVar[str | None] = None
 
     @property
     def encoder_outputs(self) -> int:

@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 
 from zoo import networks
 from zoo.checks import check_integer
-from zoo.models import _latents
+from zoo.models import _latents, _reach
 from zoo.models._adversarial import Adversarial, gradient_norm, grouped
 from zoo.models.vae import adam, count, share_of_mean, update, watching
 from zoo.schedules import Schedule, check_weight, value_at
@@ -49,8 +49,8 @@ class InfoGAN(Adversarial):
         noise_dim: numbers >= 0 of the noise.
         information_weight: weight >= 0 of the mutual information, or a schedule.
         discriminator_steps: updates of the discriminator for each one of the generator.
-        discriminator: `keras.Model` from `(batch, *image_shape)` to `(batch, 1)`: log odds that an image is real.
-            Default: `zoo.networks.image_discriminator`.
+        discriminator: `keras.Model` from `(batch, *image_shape)` to `(batch, 1)`: log odds that an image is real, so
+            that its last layer has no activation. Default: `zoo.networks.image_discriminator`.
         **kwargs: of `VAE`, without `free_bits`. A `decoder` maps `(batch, latent_dim + noise_dim)`.
 
     Raises:
@@ -71,6 +71,7 @@ class InfoGAN(Adversarial):
     short_learning_rate: ClassVar[float] = 1e-3
     has_elbo: ClassVar[bool] = False
     weighs_kl: ClassVar[bool] = False
+    discriminator_takes: ClassVar[str] = "log odds that an image is real"
 
     def __init__(
         self,
@@ -100,6 +101,9 @@ class InfoGAN(Adversarial):
             self.image_shape,
             (1,),
         )
+        if discriminator is not None:
+            taker = type(self).__name__, self.discriminator_takes
+            _reach.warn_if_narrow("discriminator", discriminator, self.image_shape, *taker)
 
     def _check_likelihood(self) -> None:
         if self.likelihood.outputs_per_value == 1 and not self.likelihood.trainable_variables:
@@ -157,7 +161,7 @@ class InfoGAN(Adversarial):
         if noise is None:
             noise = tf.zeros((tf.shape(latents)[0], self.noise_dim))
         inputs = tf.concat([latents, noise], axis=-1)
-        return self.likelihood(self.decoder(inputs, training=training))
+        return self.likelihood(networks.applied(self.decoder, inputs, training))
 
     def generate(self, n, seed, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """`n` mean images `(n, *image_shape)` of codes and noise from their priors, and the codes `(n, latent_dim)`."""
@@ -200,7 +204,7 @@ class InfoGAN(Adversarial):
     def generator_values(self, n, seed, training: bool = True) -> dict[str, tf.Tensor]:
         """The loss of generator and encoder and its terms by name, each `(n,)`, on new codes."""
         images, latents = self.generate(n, seed, training)
-        generator_loss = self.generator_loss(self.discriminator(images, training=training)[:, 0])
+        generator_loss = self.generator_loss(self._log_odds(images, training))
         information = self.information(images, latents, training)
         weight = value_at(self.information_weight, self.step)
         return {
@@ -235,7 +239,10 @@ class InfoGAN(Adversarial):
 
     def _scores(self, images, fakes, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         both = tf.stop_gradient(tf.concat([images, fakes], axis=0))
-        return tf.split(self.discriminator(both, training=training)[:, 0], 2)
+        return tf.split(self._log_odds(both, training), 2)
+
+    def _log_odds(self, images, training: bool) -> tf.Tensor:
+        return networks.applied(self.discriminator, images, training)[:, 0]
 
     # Training.
 

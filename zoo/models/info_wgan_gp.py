@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from zoo import networks
 from zoo.models.info_gan import InfoGAN
 from zoo.models.vae import adam
 from zoo.schedules import Schedule, check_weight, value_at
@@ -48,6 +49,7 @@ class InfoWGANGP(InfoGAN):
     """
 
     # With 62 noises the codes are not taken up in a few thousand updates.
+    discriminator_takes: ClassVar[str] = "scores, any real numbers"
     short_run: ClassVar[dict[str, Any]] = {"noise_dim": 5, "discriminator_steps": 2}
 
     def __init__(
@@ -117,7 +119,7 @@ class InfoWGANGP(InfoGAN):
         between = tf.stop_gradient(fakes + places * (images - fakes))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(between)
-            scores = self.discriminator(between, training=training)
+            scores = networks.applied(self.discriminator, between, training)
         slopes = tape.gradient(scores, between)
         squared = tf.reduce_sum(tf.square(slopes), axis=(1, 2, 3))
         # The square root has no finite derivative at 0, where a critic that ignores an image has its slope.

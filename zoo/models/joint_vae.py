@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from zoo import networks
 from zoo.checks import check_integer
 from zoo.models import _latents
 from zoo.models.vae import VAE, ElboTerms
@@ -97,7 +98,7 @@ class JointVAE(VAE):
 
     def encode(self, images, training: bool = False) -> tfd.Distribution:
         """q(z, c|x), with batch shape `(batch,)` and event shape `(latent_dim,)`; relaxed in training."""
-        outputs = self.encoder(self._scaled(images), training=training)
+        outputs = networks.applied(self.encoder, self._scaled(images), training)
         return self.posterior(outputs, self.current_temperature() if training else None)
 
     def posterior(

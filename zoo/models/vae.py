@@ -15,8 +15,8 @@ import tensorflow_probability as tfp
 
 from zoo import likelihoods, networks
 from zoo.checks import check_integer
-from zoo.models import _inputs, _latents
-from zoo.optimizers import Adam
+from zoo.models import _inputs, _latents, _rates, _reach
+from zoo.optimizers import Adam, loss_scaled
 from zoo.schedules import Schedule, check_weight, value_at
 
 tfd = tfp.distributions
@@ -62,15 +62,20 @@ class VAE(keras.Model):
         latent_dim: number of latents.
         likelihood: p(x|z): a name such as `"bernoulli"`, or a `zoo.likelihoods.Likelihood`.
         encoder: `keras.Model` from `(batch, *image_shape)` to `(batch, 2 * latent_dim)`, means first, then log
-            variances. Default: `zoo.networks.convolutional_encoder`.
+            variances: any real numbers, so that the last layer has no activation. Default:
+            `zoo.networks.convolutional_encoder`.
         decoder: `keras.Model` from `(batch, latent_dim)` to `(batch, height, width, channels * outputs_per_value)`,
-            where `outputs_per_value` is the likelihood's. Default: `zoo.networks.convolutional_decoder`.
+            where `outputs_per_value` is the likelihood's. It gives what the likelihood's `takes` says, mostly logits,
+            and not the image itself: its last layer has no activation. Default: `zoo.networks.convolutional_decoder`.
         seed: seeds the initial weights, the sampling, and the shuffling of arrays by `fit`.
         free_bits: nats >= 0 that each latent may cost for nothing, or a schedule; see `kl_cost`.
         **kwargs: of `keras.Model`: `name`, `dtype` (`"mixed_bfloat16"` computes the networks in bfloat16).
 
     Raises:
         ValueError: an argument is out of range or a network has the wrong shapes.
+
+    Warns:
+        UserWarning: the last layer of a network bounds its outputs, as a sigmoid does, where they should be free.
 
     Example:
         >>> model = VAE((8, 8, 1), latent_dim=2, seed=0)
@@ -95,6 +100,8 @@ class VAE(keras.Model):
     categories: tuple[int, ...] = ()
     # Whether the loss weighs that divergence by `kl_cost`, so that free bits mean something.
     weighs_kl: ClassVar[bool] = True
+    # What the encoder's outputs are taken for; None where the model takes any.
+    encoder_takes: ClassVar[str | None] = "means, then logarithms of variances"
 
     def __init__(
         self,
@@ -126,6 +133,7 @@ class VAE(keras.Model):
             (self.decoder_inputs,),
             self._decoder_shape(),
         )
+        self._warn_of_narrow(encoder, decoder)
         self.trackers = [keras.metrics.Mean(name) for name in self.tracked()]
         self.built = True
 
@@ -206,7 +214,7 @@ class VAE(keras.Model):
             images: `(batch, *image_shape)`, float in [0, 1] or uint8.
             training: whether layers such as dropout behave as in training.
         """
-        return self.posterior(self.encoder(self._scaled(images), training=training))
+        return self.posterior(networks.applied(self.encoder, self._scaled(images), training))
 
     def decode(self, latents, training: bool = False) -> tfd.Distribution:
         """p(x|z), with batch shape `(batch,)` and event shape `image_shape`.
@@ -215,7 +223,8 @@ class VAE(keras.Model):
             latents: `(batch, latent_dim)`.
             training: whether layers such as dropout behave as in training.
         """
-        return self.likelihood(self.decoder(self.check_latents(latents), training=training))
+        latents = self.check_latents(latents)
+        return self.likelihood(networks.applied(self.decoder, latents, training))
 
     def check_latents(self, latents) -> tf.Tensor:
         """Latents as float32; raises `ValueError` unless they are `(batch, latent_dim)`."""
@@ -338,8 +347,10 @@ class VAE(keras.Model):
                 )
         if jit_compile == "auto":
             jit_compile = bool(tf.config.list_physical_devices("GPU"))
+        optimizer = adam(LEARNING_RATE) if optimizer is None else optimizer
+        wanted = kwargs.get("auto_scale_loss", True)
         super().compile(
-            optimizer=adam(LEARNING_RATE) if optimizer is None else optimizer,
+            optimizer=loss_scaled(optimizer, self.encoder, self.decoder, wanted=wanted),
             jit_compile=jit_compile,
             **kwargs,
         )
@@ -457,12 +468,15 @@ class VAE(keras.Model):
             validation_split: share of an array, taken from its end, that is held out.
             validation_data: images as for `x`.
             validation_batch_size: default `batch_size`.
-            **kwargs: of `keras.Model.fit`, such as `callbacks`, `verbose`, `steps_per_epoch`.
+            **kwargs: of `keras.Model.fit`, such as `callbacks`, `verbose`, `steps_per_epoch`. A callback that changes
+                the learning rate of `optimizer` changes that of all optimizers in proportion.
 
         Raises:
-            ValueError: images of the wrong rank, size, dtype or range, or with NaN, before the first update.
+            ValueError: images of the wrong rank, size, dtype or range, or with NaN, or a pipeline without an end
+                and without `steps_per_epoch` (`validation_steps`), before the first update.
         """
         _refuse_targets(y)
+        _inputs.refuse_endless(x, kwargs.get("steps_per_epoch"), "steps_per_epoch")
         is_stream = isinstance(x, tf.data.Dataset)
         if not is_stream and self.trains_on == "batches":
             x = _inputs.as_pixels(x, self.image_shape)  # Before a split: it looks at all images.
@@ -475,6 +489,7 @@ class VAE(keras.Model):
         if validation_data is not None:
             images, targets, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
             _refuse_targets(targets)
+            _inputs.refuse_endless(images, kwargs.get("validation_steps"), "validation_steps")
             validation_data = self._batches(images, validation_batch_size or batch_size)
         with _inputs.faults_as_value_errors():
             return super().fit(
@@ -482,6 +497,7 @@ class VAE(keras.Model):
                 epochs=epochs,
                 validation_data=validation_data,
                 shuffle=False,  # Done, where it was asked for.
+                callbacks=_rates.together(kwargs.pop("callbacks", None), self.optimizers),
                 **kwargs,
             )
 
@@ -510,11 +526,13 @@ class VAE(keras.Model):
         if kwargs.get("_use_cached_eval_dataset"):
             return super().evaluate(x, y, batch_size, **kwargs)
         _refuse_targets(y)
+        _inputs.refuse_endless(x, kwargs.get("steps"), "steps")
         with _inputs.faults_as_value_errors():
             return super().evaluate(self._batches(x, batch_size), **kwargs)
 
     def predict(self, x, batch_size: int | None = None, **kwargs) -> np.ndarray:
         """Reconstructions `(n, *image_shape)` of images; arguments as for `fit` and `keras.Model.predict`."""
+        _inputs.refuse_endless(x, kwargs.get("steps"), "steps")
         with _inputs.faults_as_value_errors():
             return super().predict(self._batches(x, batch_size), **kwargs)
 
@@ -556,7 +574,8 @@ class VAE(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> "VAE":
         """A model from `get_config`, with new weights."""
         config = copy.deepcopy(config)  # Keras empties what it revives.
-        return cls(**{name: _revived(value) for name, value in config.items()})
+        with _reach.known_networks():
+            return cls(**{name: _revived(value) for name, value in config.items()})
 
     def save_own_variables(self, store) -> None:
         """Adds the random state, which Keras does not save, so that training resumes exactly."""
@@ -588,6 +607,15 @@ class VAE(keras.Model):
             f"`free_bits` must be 0 for {type(self).__name__}, whose loss weighs no KL divergence of single "
             f"latents. Received: free_bits={free_bits!r}"
         )
+
+    def _warn_of_narrow(self, encoder, decoder) -> None:
+        """Warns if the last layer of a user's network keeps its outputs from what they are taken for."""
+        if encoder is not None and self.encoder_takes:
+            taker = type(self).__name__, self.encoder_takes
+            _reach.warn_if_narrow("encoder", encoder, self.image_shape, *taker)
+        if decoder is not None:
+            taker = type(self.likelihood).__name__, self.likelihood.takes, self.likelihood.reach
+            _reach.warn_if_narrow("decoder", decoder, (self.decoder_inputs,), *taker)
 
     def _decoder_shape(self) -> tuple[int, int, int]:
         height, width, channels = self.image_shape

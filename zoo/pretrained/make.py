@@ -196,9 +196,9 @@ def draw_factors(folder: Path, table: evaluation.Table, data: datasets.Dataset, 
         return
     figure = plots.heat_map(
         information.mutual_information_matrix(table.codes, table.factors),
-        rows=data.factor_names,
+        rows=[plots.plain(name) for name in data.factor_names],
         columns=[f"z{number}" for number in range(table.codes.shape[1])],
         label="mutual information, nats",
-        title=f"{model} on {data.name}",
+        title=f"{model} on {plots.plain(data.name)}",
     )
     report.save_figure(figure, folder / "figures" / "factors.png")
