@@ -10,7 +10,7 @@ ZOO = ROOT / "zoo"
 
 # Shared ground: names, files on disk, progress bars, the machine. Anyone may stand on it; it stands on nothing.
 GROUND = {
-    *("registry", "files", "layouts", "locks", "archives", "checks"),
+    *("registry", "files", "layouts", "locks", "archives", "checks", "pixels"),
     *("progress", "extras", "hardware", "when_imported"),
 }
 MAY_IMPORT = {
@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "locks": set(),
     "archives": set(),
     "checks": set(),
+    "pixels": set(),
     "progress": set(),
     "extras": set(),
     "hardware": set(),

@@ -205,7 +205,7 @@ class VAE(keras.Model):
         return {"mean": posterior.mean(), "log_variance": tf.math.log(posterior.variance())}
 
     def prepare(self, x) -> None:
-        """Looks at the checked data of `fit`, an array or a `tf.data.Dataset`, before the first update."""
+        """Looks at the checked data of `fit`, `Pixels` or a `tf.data.Dataset`, before the first update."""
 
     # The model.
 
@@ -501,7 +501,8 @@ class VAE(keras.Model):
         Args:
             x: images as an array `(n, *image_shape)`, float in [0, 1] or uint8, or a `tf.data.Dataset` of batches
                 of images, of `(images, labels)`, of `(images, labels, weights)` or of dictionaries with `"image"`.
-                Labels are ignored.
+                Labels are ignored. An array is not copied, unless it is a view in no order; uint8 that holds 0 and 1
+                alone is black and white.
             y: not used; must be None.
             batch_size: images for each update, for arrays; default 64, as in the papers.
             epochs: passes over the data.
@@ -523,12 +524,15 @@ class VAE(keras.Model):
         _refuse_targets(y)
         _weights.refuse_classes(class_weight)
         _inputs.refuse_endless(x, kwargs.get("steps_per_epoch"), "steps_per_epoch")
+        is_stream = isinstance(x, tf.data.Dataset)
+        if not is_stream and self.trains_on == "batches":
+            x = _inputs.as_pixels(x, self.image_shape)  # Before a split: it looks at all images.
         if validation_split and validation_data is None:
             x, sample_weight, validation_data = _split(x, sample_weight, validation_split)
         reader = _inputs.READERS[self.trains_on]
         batches = self._batches(x, batch_size, shuffle, reader, weights=sample_weight)
-        is_stream = isinstance(x, tf.data.Dataset)
-        self.likelihood.check(_inputs.first_batch(batches) if is_stream else np.asarray(x))
+        for images in [_inputs.first_batch(batches)] if is_stream else x.parts():
+            self.likelihood.check(images)
         self.prepare(x)
         if validation_data is not None:
             images, targets, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
@@ -551,19 +555,25 @@ class VAE(keras.Model):
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
         """One update on an array of images, checked as `fit` checks them; `y` where a step takes further images."""
         _weights.refuse_classes(class_weight)
-        self.check_step(x, y)
         sample_weight = _weights.checked(sample_weight, x)
+        x, y = self.checked_step(x, y)
         return super().train_on_batch(x, y, sample_weight, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """The loss and its terms on an array of images, checked as `fit` checks them."""
+        sample_weight = _weights.checked(sample_weight, x)
+        x, y = self.checked_step(x, y)
+        return super().test_on_batch(x, y, sample_weight, **kwargs)
+
+    def checked_step(self, x, y):
+        """The images of a single step as their numbers mean them; see `check_step`."""
         self.check_step(x, y)
-        return super().test_on_batch(x, y, _weights.checked(sample_weight, x), **kwargs)
+        return _inputs.as_read(x), None if y is None else _inputs.as_read(y)
 
     def check_step(self, x, y) -> None:
         """Raises `ValueError` unless all images of a single step, some of which may come as `y`, are valid."""
         for images in tf.nest.flatten([x, *([] if y is None else [y])]):
-            _inputs.check_array(images, self.image_shape)
+            _inputs.as_pixels(images, self.image_shape)
 
     def evaluate(
         self, x=None, y=None, batch_size: int | None = None, *, sample_weight=None, **kwargs
@@ -790,7 +800,7 @@ def _split(x, weights, share: float):
     if not hasattr(x, "shape") or not 0 < share < 1:
         raise ValueError(
             "`validation_split` must be between 0 and 1, with an array of images. "
-            f"Received: validation_split={share!r} with {type(x).__name__}."
+            f"Received: validation_split={share!r} with {'an array' if hasattr(x, 'shape') else type(x).__name__}."
         )
     first = int(len(x) * (1 - share))
     if first == 0:
