@@ -212,7 +212,7 @@ class InfoGAN(Adversarial):
             "generator_loss": generator_loss,
             "mutual_information": information,
         }
-        return _losses.added(values, "loss", _losses.of_layers(*self.elbo_parts))
+        return _losses.added(values, "loss", _losses.of_layers(*self.elbo_parts()))
 
     def information(self, images, latents, training: bool = True) -> tf.Tensor:
         """The bound log Q(c|x) + H(c) in nats, `(batch,)`, whose mean over generated images is at most I(c; x)."""

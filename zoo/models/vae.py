@@ -367,7 +367,7 @@ class VAE(keras.Model):
         """All optimizers, the one of the ELBO first."""
         return [self.optimizer]
 
-    @property
+    # No property: Keras saves layers under the first name that gives them, and looks for them there in older files.
     def elbo_parts(self) -> tuple[keras.layers.Layer, ...]:
         """What the model's `optimizer` trains: encoder, decoder and likelihood."""
         return self.encoder, self.decoder, self.likelihood
@@ -375,7 +375,7 @@ class VAE(keras.Model):
     @property
     def elbo_variables(self) -> list[keras.Variable]:
         """The trainable variables of `elbo_parts`."""
-        return [variable for part in self.elbo_parts for variable in part.trainable_variables]
+        return [variable for part in self.elbo_parts() for variable in part.trainable_variables]
 
     @property
     def step(self):
@@ -403,7 +403,7 @@ class VAE(keras.Model):
             weights: `(batch,)`.
         """
         values = _losses.weighted(self.objective(terms), weights)
-        return _losses.added(values, "loss", _losses.of_layers(*self.elbo_parts))
+        return _losses.added(values, "loss", _losses.of_layers(*self.elbo_parts()))
 
     def training_terms(self, data) -> ElboTerms:
         """The terms of a training step, from an element of `training_batches`."""
