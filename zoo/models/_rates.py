@@ -86,7 +86,7 @@ def _rate(optimizer: keras.Optimizer) -> float | None:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if not isinstance(getattr(inner, "_learning_rate", None), keras.Variable):
         return None
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    return float(optimizer.learning_rate.value.numpy())
 
 
 def _woven(callbacks, follower: Follower) -> list[keras.callbacks.Callback]:
