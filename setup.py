@@ -32,6 +32,7 @@ OPTIONAL = {
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serving": ["tensorflow-serving-api>=2.19,<2.22"],
     "lightgbm": ["lightgbm>=4"],
+    "hub": ["huggingface_hub>=0.30,<3"],
 }
 
 EXTRAS = {

@@ -2,9 +2,12 @@
 
 import functools
 import inspect
+import io
 import math
 import operator
+import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -208,6 +211,17 @@ def test_model_survives_a_keras_file(name, binary_digits, holds_once):
         return same_state(model, loaded)
 
     assert holds_once(trains_on_as_if_nothing_had_happened)
+
+
+@every_model
+def test_model_keeps_its_parts_where_older_files_have_them(name, tmp_path):
+    model = make(name)
+    model.compile()
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        weights = h5py.File(io.BytesIO(archive.read("model.weights.h5")))
+    second = {"discriminator", "discriminator_optimizer"} if len(model.optimizers) > 1 else set()
+    assert set(weights) == {"encoder", "decoder", "layers", "optimizer", "vars", *second}
 
 
 @every_model

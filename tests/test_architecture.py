@@ -10,7 +10,7 @@ ZOO = ROOT / "zoo"
 
 # Shared ground: names, files on disk, progress bars, the machine. Anyone may stand on it; it stands on nothing.
 GROUND = {
-    *("registry", "files", "layouts", "locks", "archives", "checks"),
+    *("registry", "files", "layouts", "locks", "archives", "checks", "pixels"),
     *("progress", "extras", "hardware", "when_imported"),
 }
 MAY_IMPORT = {
@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "locks": set(),
     "archives": set(),
     "checks": set(),
+    "pixels": set(),
     "progress": set(),
     "extras": set(),
     "hardware": set(),
@@ -39,19 +40,20 @@ MAY_IMPORT = {
     "comparison": {"datasets", "evaluation", "metrics", "runs"},
     "callbacks": {"datasets", "evaluation"},
     "plots": set(),
+    "image_files": set(),
     "tfds": set(),
     "export": {"layers"},
     "runs": {"models", "presets"},
     "presets": {"models", "export"},
     "serving": {"presets"},
     "saved_classes": set(),
-    "report": {"datasets", "evaluation", "plots", "export", "presets", "runs"},
+    "report": {"datasets", "evaluation", "plots", "image_files", "export", "presets", "runs"},
     "training": {
         "datasets", "evaluation", "export", "plots", "report", "runs", "schedules",
     },
     "pretrained": {
-        "datasets", "evaluation", "export", "information", "plots", "presets", "report", "runs",
-        "training",
+        "datasets", "evaluation", "export", "information", "metrics", "image_files", "plots",
+        "presets", "report", "runs", "training",
     },
     "cli": {"presets", "pretrained", "report", "serving", "training"},
     "__main__": {"cli"},

@@ -99,6 +99,12 @@ def test_evaluate_traverse_and_export_take_a_run_or_a_file(run, tmp_path, monkey
         ).exit_code
         == 0
     )
+    moving = zoo("traverse", out, "--animate", "--columns", "3", "--span", "1")
+    assert "Written: traversals.gif" in moving.stdout
+    assert (tmp_path / "traversals.gif").read_bytes().startswith(b"GIF89a")
+    refused = zoo("traverse", out, "--animate", "--out", "moving.png")
+    assert refused.exit_code == 2
+    assert "written as .gif or .webp" in refused.stderr
     assert zoo("export", out, "--out", tmp_path / "1").exit_code == 0
     assert (tmp_path / "1" / "saved_model.pb").exists()
     again = zoo("export", out, "--out", tmp_path / "1")

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -107,6 +108,7 @@ def test_a_file_with_a_broken_configuration_is_one_line(plain, tmp_path, text):
 ALONE = """
 import sys
 import zoo
+import h5py
 import keras
 assert "zoo.models" not in sys.modules
 model = keras.models.load_model(sys.argv[1])
@@ -150,3 +152,17 @@ def test_importing_the_zoo_loads_nothing_heavy():
     code = "import sys, zoo; print([m for m in ('keras', 'tensorflow', 'numpy', 'pooch') if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_a_file_without_the_weights_of_a_layer_is_refused_not_filled_up(plain, tmp_path):
+    with zipfile.ZipFile(plain) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    (tmp_path / "weights.h5").write_bytes(parts["model.weights.h5"])
+    with h5py.File(tmp_path / "weights.h5", "r+") as weights:
+        weights.move("encoder", "elsewhere")
+    parts["model.weights.h5"] = (tmp_path / "weights.h5").read_bytes()
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match=r"cannot be read: it is damaged.*encoder"):
+        zoo.load(tmp_path / "model.keras")

@@ -1,6 +1,9 @@
 """Mathematics of the models, against independent truth."""
 
+import gc
 import math
+import weakref
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -295,7 +298,7 @@ def test_density_ratio_recovers_the_total_correlation_of_a_gaussian():
     @tf.function
     def step(seed):
         permuted = permute_dims(draw(512, 2 * seed), (seed, 1))
-        return model.train_discriminator(draw(512, 2 * seed + 1), permuted)
+        return model.train_discriminator(draw(512, 2 * seed + 1), permuted)["discriminator_loss"]
 
     for seed in tf.range(300):
         loss = step(seed)
@@ -734,3 +737,127 @@ def test_latents_of_any_float_type_are_decoded():
 def test_latents_of_the_wrong_size_are_named():
     with pytest.raises(ValueError, match=r"latents of shape \(None, 3\).*\(2, 4\)"):
         models.VAE(SHAPE, 3).decode(np.zeros((2, 4)))
+
+
+# What the numbers of an array mean.
+
+
+def binary_bytes():
+    return np.random.default_rng(0).integers(2, size=(64, *SHAPE), dtype="uint8")
+
+
+def fitted_on(images, **arguments):
+    model = models.VAE(SHAPE, latent_dim=3, seed=0)
+    model.compile()
+    history = model.fit(images, epochs=2, verbose=0, **arguments).history
+    measured = model.evaluate(images, verbose=0)
+    step = model.train_on_batch(images[:8])
+    return [history, measured, step], [model.predict(images, verbose=0), *values_of(model.weights)]
+
+
+@pytest.mark.parametrize("split", [0.0, 0.25])
+def test_bytes_of_0_and_1_are_black_and_white(split):
+    """To the bit, and without a warning that they are grey."""
+    numbers, arrays = fitted_on(binary_bytes(), validation_split=split)
+    expected, others = fitted_on(binary_bytes().astype("float32"), validation_split=split)
+    assert numbers == expected
+    assert same(arrays, others)
+
+
+@pytest.mark.parametrize("place", [0, 63])
+def test_all_images_decide_whether_bytes_are_binary(place):
+    """Not the part of them that is trained on; all but one image hold 0 and 1 alone."""
+    images = binary_bytes()
+    images[place, 0, 0, 0] = 200
+    with pytest.warns(UserWarning, match="only 0 and 255.*Received also"):
+        dark, _ = fitted_on(images, validation_split=0.25)
+    with pytest.warns(UserWarning, match="only 0 and 1.*Received also 0"):
+        expected, _ = fitted_on(images / np.float32(255), validation_split=0.25)
+    np.testing.assert_allclose(dark[0]["loss"], expected[0]["loss"], rtol=1e-5)
+
+
+def test_floats_a_hair_outside_are_clipped(binary_digits):
+    hair = (binary_digits * (1 + 7e-7) - 2e-7).astype("float32")
+    assert hair.min() < 0 < 1 < hair.max()
+    numbers, arrays = fitted_on(hair)
+    expected, others = fitted_on(hair.clip(0, 1))
+    assert numbers == expected
+    assert same(arrays, others)
+    model = models.VAE(SHAPE, latent_dim=3, seed=0)
+    model.compile()
+    model.fit(tf.data.Dataset.from_tensor_slices(hair).batch(16), verbose=0)
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_floats_further_outside_are_shown_with_all_their_digits(piped):
+    images = changed(1.000004)
+    text = fit_error(tf.data.Dataset.from_tensors(images) if piped else images)
+    assert "values from 0 to 1.00000" in text
+    assert "to 1." in text.replace("to 1. ", "")
+    assert "values from -0.0000" in fit_error(changed(-2e-5)).replace("-2e-05", "-0.00002")
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        (np.uint16([0, 65535]), "values from 0 to 65535. Convert them: divide them, as floats"),
+        (np.uint16([0, 255]), 'Convert them: images.astype("uint8") keeps their values'),
+        (np.int64([0, 1]), 'Convert them: images.astype("uint8") keeps their values'),
+        (np.int8([-128, 127]), "Convert them: map their least value to 0 and their largest to 1"),
+        (np.bool_([0, 1]), 'Convert them: cast them to "float32"'),
+    ],
+)
+def test_integers_are_refused_with_advice_that_does_not_wrap(values, advice):
+    images = np.resize(values, (6, *SHAPE))
+    assert advice in fit_error(images)
+    text = fit_error(tf.data.Dataset.from_tensors(images))
+    assert f"Received: dtype {images.dtype}. Convert them" in text
+    assert "astype('uint8')" not in text
+
+
+# Arrays stay where they are.
+
+
+def anonymous():
+    """Bytes of memory that this process has and that are no file's."""
+    text = Path("/proc/self/smaps_rollup").read_text()
+    return 1024 * int(text.partition("Anonymous:")[2].split()[0])
+
+
+def test_fit_adds_no_copy_of_the_array():
+    """Of 192 MiB; the callback looks when a pipeline has made its copies, if any."""
+    images = np.full((3 * 2**20, *SHAPE), 255, "uint8")
+    model = models.VAE(SHAPE, latent_dim=3, seed=0)
+    model.compile()
+    model.fit(images[:64], verbose=0)
+    before, found = anonymous(), []
+    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: found.append(anonymous()))
+    model.fit(images, shuffle=False, steps_per_epoch=2, verbose=0, callbacks=[look])
+    assert max(found) - before < 64 * 2**20
+
+
+def test_an_array_is_let_go_after_fit(digits):
+    """With the model still there."""
+    images = digits.copy()
+    model = models.VAE(SHAPE, latent_dim=3, likelihood="continuous_bernoulli", seed=0)
+    model.compile()
+    model.fit(images, verbose=0)
+    gone = weakref.ref(images)
+    del images
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("layout", ["strided", "fortran", "float64", "misaligned", "read-only"])
+def test_predict_on_an_array_of_any_layout(digits, layout):
+    model = models.VAE(SHAPE, latent_dim=3, seed=0)
+    given = {
+        "strided": np.repeat(digits, 2, axis=0)[::2],
+        "fortran": np.asfortranarray(digits),
+        "float64": digits.astype("float64"),
+        "misaligned": np.concatenate([[np.float32(0)], digits.ravel()])[1:].reshape(digits.shape),
+        "read-only": digits.view(),
+    }[layout]
+    given.flags.writeable = layout != "read-only"
+    expected = np.concatenate([model(digits[:32]).numpy(), model(digits[32:]).numpy()])
+    np.testing.assert_array_equal(model.predict(given, batch_size=32, verbose=0), expected)

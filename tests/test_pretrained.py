@@ -14,10 +14,14 @@ import tensorflow as tf
 
 import zoo
 from zoo import evaluation, files, presets, pretrained, runs, training
+from zoo.pretrained import forms
 
 ROOT = Path(__file__).parent.parent
 OWN = sorted(path.parent for path in (ROOT / "saved_models").glob("*/SHA256SUMS"))
-MOST_BYTES = 60 * 2**20
+MOST_BYTES = 70 * 2**20
+BESIDE = (
+    ROOT.resolve().parent / "shared" / "data"
+)  # real images, where they lie beside the checkout
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,78 @@ def test_nothing_is_replaced_unasked(made_runs, made):
         pretrained.make(made_runs, made)
 
 
+def test_what_a_run_tells_of_its_origin_stands_on_the_card(made_runs, tmp_path):
+    told = [shutil.copytree(run, tmp_path / run.name) for run in made_runs]
+    for run in told:
+        (run / "provenance.md").write_text("Trained elsewhere, on paper.\n", encoding="utf-8")
+    out = pretrained.make(told, tmp_path / "out", metrics=[], precisions=[], samples=100)
+    facts = files.read_json(out / "scores.json")["how"]["training"]
+    assert facts["provenance"] == "Trained elsewhere, on paper."
+    card = (out / "card.md").read_text(encoding="utf-8")
+    training_section = card.split("## Training")[1].split("## Scores")[0]
+    assert "\nTrained elsewhere, on paper.\n" in training_section
+    assert files.read_json(tmp_path / "out" / "scores.json")["how"]["files"] == {}
+
+
+def test_held_out_images_and_the_licence_of_the_data_stand_beside(made_runs, tmp_path):
+    data, text = "split(digits, 0.8, 0.2, seed=0)[1]", "CC0, nobody"
+    out = pretrained.make(
+        made_runs, tmp_path / "out", metrics=[], precisions=[], held_out=data, data_licence=text
+    )
+    found = files.read_json(out / "scores.json")
+    expected = zoo.evaluate(zoo.from_preset(out), data, [])
+    assert found["how"]["held_out"]["scores"] == expected
+    assert found["how"]["held_out"]["samples"] == len(zoo.datasets.load(data))
+    card = (out / "card.md").read_text(encoding="utf-8")
+    assert f"`{data}` was held out" in card
+    assert f"| elbo | {expected['elbo']:.4g} |" in card
+    assert text in card
+    assert pretrained.rescore(out, metrics=[]) == out
+    assert files.read_json(out / "scores.json")["how"]["held_out"] == found["how"]["held_out"]
+    assert (out / "card.md").read_text(encoding="utf-8") == card
+
+
+@pytest.mark.parametrize(
+    ("data", "licence"),
+    [
+        ("digits", "CC BY 4.0"),
+        ("split(digits, 0.8, 0.2)[0]", "CC BY 4.0"),
+        ("xysquares(spacing=1)", "rendered by the zoo"),
+        ("split(xysinglesquare, 0.5, 0.5)[1]", "rendered by the zoo"),
+        (np.zeros((4, 8, 8, 1), "uint8"), "not told"),
+    ],
+)
+def test_the_licence_of_data_is_told_where_it_is_known(data, licence):
+    assert pretrained.licence_of(zoo.datasets.load(data)).startswith(licence)
+
+
+def test_float32_is_left_out_where_float16_is_near_enough(made_runs, tmp_path):
+    out = pretrained.make(made_runs, tmp_path / "out", metrics=[], precisions=["float32", "float16"])  # fmt: skip
+    found = files.read_json(out / "scores.json")["how"]
+    kept = {file for file, row in found["files"].items() if "size" in row}
+    assert kept == {path.name for path in out.glob("*.tflite")} != set()
+    assert len(kept) == 1
+    assert {"SavedModel", *(f"LiteRT {file.removesuffix('.tflite')}" for file in kept)} <= set(
+        found["forms"]
+    )
+
+
+def test_a_learned_sigma_stands_beside_the_error_that_it_should_equal(tmp_path):
+    from zoo.pretrained._scale import learned_scale
+
+    grey = np.full((300, 8, 8, 1), 0.5, "float32")
+    images = np.clip(grey + np.random.default_rng(0).normal(0, 0.1, grey.shape), 0, 1)
+    images = images.astype("float32")
+    likelihood = zoo.likelihoods.Gaussian(scale="learned")
+    model = zoo.models.VAE((8, 8, 1), 2, likelihood=likelihood, seed=0)
+    model.compile(zoo.optimizers.Adam(3e-3))
+    model.fit(images, epochs=60, verbose=0)
+    found = learned_scale(model, zoo.datasets.load(images), samples=300)
+    assert found["scale"] == pytest.approx(found["root_mean_square_error"], rel=0.1)
+    assert found["root_mean_square_error"] == pytest.approx(0.1, rel=0.15)
+    assert learned_scale(zoo.models.VAE((8, 8, 1), 2), "digits", samples=9) is None
+
+
 # Scoring anew.
 
 
@@ -132,7 +208,7 @@ def test_a_preset_scored_anew_keeps_its_model_and_training(made, tmp_path):
     expected = zoo.evaluate(zoo.from_preset(made), "digits", ["mig(bins=5)"], samples=500, seed=3)
     assert after["scores"] == expected != before["scores"]
     assert after["how"]["samples"] == 500
-    for name in ("training", "measured", "files"):
+    for name in ("training", "measured", "files", "forms", "licence"):
         assert after["how"][name] == before["how"][name]
     assert after["how"]["metrics"]["mig"]["parameters"]["bins"] == 5
     assert (copy / "card.md").read_text(encoding="utf-8") == pretrained.card(copy)
@@ -231,17 +307,67 @@ def test_the_presets_are_small():
     assert files.size_of(ROOT / "saved_models") < MOST_BYTES
 
 
-def each_scored():
-    """The presets; scoring 15,000 images takes long, so that of models that are built alike one is enough."""
+def test_table_csv_and_readme_are_written_from_the_scores():
+    from zoo.presets import _results as results
+
+    found = {folder.name: files.read_json(folder / "scores.json") for folder in OWN}
+    sizes = {folder.name: files.size_of(folder) for folder in OWN}
+    written = (ROOT / "saved_models" / "results.csv").read_text(encoding="utf-8")
+    assert written == results.results_csv(found, sizes)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, table in results.tables(ROOT / "saved_models", found, sizes).items():
+        assert results.replaced(readme, name, table) == readme
+        assert len(table.splitlines()) > 2
+
+
+def test_results_hold_every_headline_with_its_parameters():
+    import csv
+
+    with (ROOT / "saved_models" / "results.csv").open(newline="", encoding="utf-8") as lines:
+        rows = {row["preset"]: row for row in csv.DictReader(lines)}
     for folder in OWN:
-        alike = folder.name in ("vae_shapes2d", "factor_vae_shapes2d")
-        yield pytest.param(folder, id=folder.name, marks=[pytest.mark.slow] if alike else [])
+        found, row = files.read_json(folder / "scores.json"), rows[folder.name]
+        for metric, called in found["how"]["metrics"].items():
+            assert float(row[metric]) == found["scores"][called["entries"][0]]
+            assert all(f"{name}=" in row[f"{metric} parameters"] for name in called["parameters"])
+        assert float(row["SavedModel bytes"]) > 0
+        assert float(row["SavedModel encode_ms"]) > 0
+
+
+def test_published_numbers_name_their_source_and_a_preset_that_exists_or_none():
+    published = json.loads((ROOT / "saved_models" / "published.json").read_text(encoding="utf-8"))
+    names = {folder.name for folder in OWN}
+    for study in published:
+        assert study["source"]
+        assert study["differs"]
+        assert study["preset"] is None or study["preset"] in names
+        assert study["scores"]
+
+
+def load(data, monkeypatch):
+    """A preset's dataset; its files, if it has any, lie beside the checkout or there is none."""
+    if "mnist" in data and BESIDE.exists():
+        monkeypatch.chdir(BESIDE)
+    elif "mnist" in data:
+        pytest.skip("the images are not here")
+    return zoo.datasets.load(data)
+
+
+# Of models that are built alike one is scored; scoring the others, 15,000 images each, takes minutes.
+SCORED = {"factor_vae_shapes2d", "ada_gvae_shapes3d", "joint_vae_mnist", "vae_digits"}
+
+
+def each_scored():
+    for folder in OWN:
+        marks = [] if folder.name in SCORED else [pytest.mark.slow]
+        yield pytest.param(folder, id=folder.name, marks=marks)
 
 
 @pytest.mark.parametrize("folder", [*each_scored()])
-def test_the_scores_come_again(folder):
+def test_the_scores_come_again(folder, monkeypatch):
     found = files.read_json(folder / "scores.json")
     how, expected = found["how"], found["scores"]
+    load(how["data"], monkeypatch)
     seen = {"samples": how["samples"], "seed": how["seed"]}
     scores = zoo.evaluate(zoo.from_preset(folder.name), how["data"], **seen)
     # Another processor rounds otherwise, and may move a code to another bin.
@@ -253,10 +379,14 @@ class TestOwn:
     def test_the_card_is_generated(self, folder):
         assert (folder / "card.md").read_text(encoding="utf-8") == pretrained.card(folder)
 
-    def test_tensorflow_alone_gives_the_same_to_the_bit(self, folder, tmp_path):
+    def test_no_commit_is_dirty(self, folder):
+        for name in ("card.md", "scores.json"):
+            assert "-dirty" not in (folder / name).read_text(encoding="utf-8")
+
+    def test_tensorflow_alone_gives_the_same_to_the_bit(self, folder, tmp_path, monkeypatch):
         model = zoo.from_preset(folder.name)
-        data = zoo.datasets.load(files.read_json(folder / "scores.json")["how"]["data"])
-        images = data.images(np.arange(0, len(data), len(data) // 7)[:7]).astype(np.float32)
+        data = load(files.read_json(folder / "scores.json")["how"]["data"], monkeypatch)
+        images = forms.as_floats(data.images(np.arange(0, len(data), len(data) // 7)[:7]))
         np.save(tmp_path / "images.npy", images)
         script = """
 import sys
@@ -283,12 +413,13 @@ np.savez(out + "/made.npz", **made)
             np.testing.assert_array_equal(made["decoded"], decoded)
             np.testing.assert_array_equal(made["reconstructed"], model.predict(images, verbose=0))
 
-    def test_litert_is_within_what_the_card_says(self, folder):
+    def test_litert_is_within_what_the_card_says(self, folder, monkeypatch):
         from ai_edge_litert.interpreter import Interpreter
 
         model = zoo.from_preset(folder.name)
         how = files.read_json(folder / "scores.json")["how"]
-        images = zoo.report.measured_images(zoo.datasets.load(how["data"])).astype(np.float32)
+        data = load(how["data"], monkeypatch)
+        images = forms.as_floats(zoo.report.measured_images(data))
         expected = model.encode(images).mean().numpy()
         for file, facts in how["files"].items():
             if "refused" in facts:

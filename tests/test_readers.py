@@ -1,18 +1,23 @@
 """Files and folders of images: every format against arrays that the test knows, and what is broken by its name."""
 
+import contextlib
+import gc
 import gzip
 import struct
+import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import zoo
-from zoo.datasets import _containers, _folder
+from zoo.datasets import _containers, _folder, _idx
 from zoo.datasets._idx import read_idx
 from zoo.datasets._table import first_rows, row_codes
+from zoo.pixels import aligned_empty
 
 MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
 
@@ -222,7 +227,7 @@ def test_a_million_accesses_to_rendered_images(name):
 
 
 def test_arrays_in_python_are_copied():
-    images = _containers.aligned_empty((3, 2, 2, 1), np.dtype("uint8"))
+    images = aligned_empty((3, 2, 2, 1), np.dtype("uint8"))
     images[:] = 7
     data = zoo.datasets.Arrays(images)
     images[:] = 0
@@ -305,6 +310,342 @@ def test_wrong_content_of_an_npz(tmp_path, content, arguments, expected):
     takes_images = arguments is None or arguments
     np.savez(tmp_path / "wrong.npz", **(whole if takes_images else {}), **content)
     assert expected in message(load, tmp_path / "wrong.npz", **(arguments or {}))
+
+
+# What all images say, and not the first thousand.
+
+
+def white_late(late):
+    """2,000 images of 0 and 1, but the last, whose last pixel is `late`."""
+    images = random_bytes(2000, 2, 2, 1) % 2
+    images[-1, -1, -1] = late
+    return images
+
+
+@pytest.mark.parametrize("late", [1, 2, 255])
+@pytest.mark.parametrize("form", ["array", "npy", "npz", "h5", "idx", "read-only map"])
+def test_bytes_are_black_and_white_where_all_of_them_are_0_and_1(tmp_path, form, late):
+    images = white_late(late)
+    path = tmp_path / {"idx": "a-images-idx3-ubyte"}.get(form, f"a.{form}")
+    given = path
+    if form == "array":
+        given = images
+    elif form == "npz":
+        np.savez(path, images=images)
+    elif form == "h5":
+        with h5py.File(path, "w") as file:
+            file["images"] = images
+    elif form == "idx":
+        path.write_bytes(idx_bytes(images[..., 0]))
+    else:
+        np.save(tmp_path / "a.npy", images)
+        given = np.load(tmp_path / "a.npy", mmap_mode="r") if form == "read-only map" else path
+    data = load(given)
+    expected = images * (255 if late == 1 else 1)
+    np.testing.assert_array_equal(data.images(range(2000)), expected)
+    order = np.concatenate([batch.numpy() for batch in data.batches(500).take(4)])
+    np.testing.assert_array_equal(np.bincount(order.ravel()), np.bincount(expected.ravel()))
+
+
+# Files that lie on the disk and are used there.
+
+
+def anonymous():
+    """Bytes of memory that this process has and that are no file's."""
+    text = Path("/proc/self/smaps_rollup").read_text()
+    return 1024 * int(text.partition("Anonymous:")[2].split()[0])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "float16"])
+def test_batches_of_a_mapped_file_do_not_copy_it(tmp_path, dtype):
+    """A file of 128 MiB, ones and holes; bytes of these are black and white."""
+    count = 2**15 // np.dtype(dtype).itemsize
+    images = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", dtype, (count, 64, 64, 1))
+    images[::2, 0] = 1
+    del images
+    next(iter(load(random_bytes(64, 64, 64, 1)).batches(8)))  # what TensorFlow takes once
+    before = anonymous()
+    data = load(tmp_path / "a.npy")
+    white = 255 if dtype == "uint8" else 1
+    for batch in data.batches(64).take(5):
+        assert batch.numpy()[:, 0].max() == batch.numpy().max() == white
+    assert anonymous() - before < 64 * 2**20
+
+
+def misaligned(path, images):
+    """As NumPy wrote files before 1.14: the header's length is a multiple of 16, not of 64."""
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {images.shape}, }}"
+    text = text.ljust(96 + 16 - 11) + "\n"
+    path.write_bytes(
+        b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + images.tobytes()
+    )
+
+
+@pytest.mark.parametrize("layout", ["misaligned", "big-endian", "fortran", "long double", "bool"])
+def test_npy_in_a_layout_of_its_own(tmp_path, layout, monkeypatch):
+    images = random_bytes(30, 8, 8, 3)
+    monkeypatch.setattr(_containers, "SMALL", 0)
+    if layout == "misaligned":
+        misaligned(tmp_path / "a.npy", images)
+    elif layout == "fortran":
+        np.save(tmp_path / "a.npy", np.asfortranarray(images))
+    elif layout == "bool":
+        images = images > 99
+        np.save(tmp_path / "a.npy", images)
+    else:
+        images = images / np.float32(255)
+        np.save(
+            tmp_path / "a.npy", images.astype(">f4" if layout == "big-endian" else "longdouble")
+        )
+    if layout == "fortran":
+        with pytest.warns(UserWarning, match="a.npy is in Fortran order.*slow to read"):
+            data = load(tmp_path / "a.npy")
+    else:
+        data = load(tmp_path / "a.npy")
+    np.testing.assert_array_equal(data.images(range(30)), images)
+    meets_the_contract(data)
+
+
+def test_a_small_npy_in_fortran_order_is_copied_without_a_word(tmp_path):
+    images = random_bytes(30, 8, 8, 3)
+    np.save(tmp_path / "a.npy", np.asfortranarray(images))
+    np.testing.assert_array_equal(load(tmp_path / "a.npy").images(range(30)), images)
+
+
+def test_images_stay_while_their_batches_are_used(tmp_path):
+    """Nobody but the pipeline holds the dataset."""
+    images = random_bytes(30, 8, 8, 3)
+    misaligned(tmp_path / "a.npy", images)
+    np.save(tmp_path / "b.npy", images)
+    for name in "ab":
+        batches = iter(load(tmp_path / f"{name}.npy").batches(30))
+        gc.collect()
+        for _ in range(5):
+            assert next(batches).numpy().sum() == images.sum()
+
+
+def test_a_dataset_made_in_a_strategys_scope(tmp_path):
+    images = random_bytes(30, 8, 8, 3)
+    np.save(tmp_path / "a.npy", images)
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        data = load(tmp_path / "a.npy")
+    np.testing.assert_array_equal(data.images(range(30)), images)
+
+
+# Names and places as users write them.
+
+
+def written(path, images):
+    """A file in the format that the name says, small letters or capitals."""
+    suffix = path.suffix.lower()
+    with open(path, "wb") as file:
+        if suffix == ".npy":
+            np.save(file, images)
+        elif suffix == ".npz":
+            np.savez(file, images=images)
+        elif suffix in (".h5", ".hdf5"):
+            with h5py.File(file, "w") as container:
+                container["images"] = images
+        else:
+            file.write((gzip.compress if suffix == ".gz" else bytes)(idx_bytes(images)))
+
+
+NAMES = ["A.NPZ", "A.Npy", "A.H5", "A.HDF5", "A-IMAGES-IDX3-UBYTE", "A-IMAGES-IDX3-UBYTE.GZ"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_in_capitals(tmp_path, name):
+    images = random_bytes(6, 8, 8)
+    written(tmp_path / name, images)
+    np.testing.assert_array_equal(load(tmp_path / name).images(range(6))[..., 0], images)
+
+
+def test_labels_beside_a_name_in_capitals(tmp_path):
+    (tmp_path / "T10K-IMAGES-IDX3-UBYTE").write_bytes(idx_bytes(random_bytes(3, 8, 8)))
+    (tmp_path / "T10K-LABELS-IDX1-UBYTE").write_bytes(idx_bytes(np.arange(3)))
+    assert load(tmp_path / "T10K-IMAGES-IDX3-UBYTE").factor_sizes == (3,)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.h5", "a-images-idx3-ubyte", "pictures"])
+def test_a_path_from_the_home_folder(tmp_path, name, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    images = random_bytes(6, 8, 8)
+    if name == "pictures":
+        (tmp_path / name).mkdir()
+        for number, picture in enumerate(images):
+            Image.fromarray(picture).save(tmp_path / name / f"{number}.png")
+    else:
+        written(tmp_path / name, images)
+    for text in (f"~/{name}", Path(f"~/{name}"), f"read('~/{name}')", f"split('~/{name}', 1.0)[0]"):
+        np.testing.assert_array_equal(load(text).images(range(6))[..., 0], images)
+
+
+@pytest.mark.parametrize("content", ["npz", "npy", "h5"])
+@pytest.mark.parametrize("name", ["npz", "npy", "h5"])
+def test_the_content_says_what_a_file_is(tmp_path, content, name):
+    images = random_bytes(6, 8, 8)
+    written(tmp_path / f"a.{content}", images)
+    (tmp_path / f"a.{content}").rename(tmp_path / f"b.{name}")
+    np.testing.assert_array_equal(load(tmp_path / f"b.{name}").images(range(6))[..., 0], images)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.npy", "a.npz", "A.H5", "a-images-idx3-ubyte", "a-images-idx3-ubyte.gz", "b/a.png"]
+)
+@pytest.mark.parametrize("keeper", ["lfs", "annex"])
+def test_a_pointer_in_the_place_of_a_file(tmp_path, name, keeper):
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    text, command = (
+        (text, "git lfs pull") if keeper == "lfs" else ("/annex/objects/MD5", "annex get")
+    )
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    found = message(load, path.parent if path.suffix == ".png" else path)
+    assert str(path) in found
+    assert command in found
+
+
+# Faults in files of arrays.
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.h5", "latest.h5", "a-images-idx3-ubyte.gz"])
+def test_bytes_that_fell_over(tmp_path, name):
+    """Each of 60 files with a changed byte is read, or refused in one line."""
+    images, factors = random_bytes(24, 4, 4), grid(3, 2, 2, 2)
+    path = tmp_path / name
+    if name.startswith("a-") or name.endswith("npy"):
+        written(path, images)
+    elif name.endswith("npz"):
+        np.savez_compressed(path, images=images, factors=factors, factor_values=factors / 2)
+    else:
+        with h5py.File(path, "w", libver="latest" if "latest" in name else None) as file:
+            file["images"], file["factor_names"] = images, list("abcd")
+            file.create_dataset("factors", data=factors, chunks=(5, 4), compression="gzip")
+    whole = path.read_bytes()
+    random = np.random.default_rng(0)
+    for place in random.integers(min(len(whole), 100 if path.suffix == ".npy" else 4000), size=60):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << random.integers(8)
+        path.write_bytes(changed)
+        with contextlib.suppress(ValueError):
+            load(path).images([0])
+
+
+def test_an_npz_that_a_packer_locked_or_packed_otherwise(tmp_path):
+    np.savez(tmp_path / "a.npz", images=random_bytes(6, 8, 8))
+    whole = (tmp_path / "a.npz").read_bytes()
+    central = whole.index(b"PK\1\2")
+    for name, places, expected in (
+        ("encrypted", {6: 1, central + 8: 1}, "encrypted"),
+        ("jpeg", {8: 96, central + 10: 96}, "compression method is not supported"),
+        ("ppmd", {8: 98, central + 10: 98}, "compression method is not supported"),
+    ):
+        changed = bytearray(whole)
+        for place, value in places.items():
+            changed[place] = value
+        (tmp_path / f"{name}.npz").write_bytes(changed)
+        text = message(load, tmp_path / f"{name}.npz")
+        assert expected in text
+        assert f"Cannot read {tmp_path / name}.npz" in text
+
+
+def test_an_npz_with_other_things_in_it(tmp_path):
+    images = random_bytes(6, 8, 8)
+    np.savez(tmp_path / "a.npz", images=images)
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("README.txt", "images of mine")
+        archive.writestr("__MACOSX/._images.npy", b"\0\5\x16\7")
+    np.testing.assert_array_equal(load(tmp_path / "a.npz").images(range(6))[..., 0], images)
+
+
+@pytest.mark.parametrize("kind", ["external", "virtual", "external link", "soft link"])
+@pytest.mark.parametrize("name", ["images", "factors"])
+def test_h5_that_points_to_another_file_is_refused(tmp_path, kind, name):
+    (tmp_path / "secret").write_bytes(bytes(range(64)))
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["images"] = random_bytes(1, 8, 8)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if name == "factors":
+            file["images"] = random_bytes(1, 8, 8)
+        if kind == "external":
+            external = [(str(tmp_path / "secret"), 0, 64)]
+            file.create_dataset(name, (1, 8, 8), "uint8", external=external)
+        elif kind == "virtual":
+            layout = h5py.VirtualLayout((1, 8, 8), "uint8")
+            layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "images", (1, 8, 8))
+            file.create_virtual_dataset(name, layout)
+        elif kind == "external link":
+            file[name] = h5py.ExternalLink(str(tmp_path / "other.h5"), "images")
+        else:
+            file["elsewhere"] = random_bytes(1, 8, 8)
+            file[name] = h5py.SoftLink("/elsewhere")
+    text = message(load, tmp_path / "a.h5")
+    assert f'"{name}" of {tmp_path / "a.h5"} lies in another place' in text
+
+
+def test_h5_says_the_names_of_the_factors(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"], file["factors"] = random_bytes(4, 8, 8), grid(2, 2)
+        file["factor_names"] = ["hue", "größe"]
+    assert load(tmp_path / "a.h5").factor_names == ("hue", "größe")
+
+
+@pytest.mark.parametrize("columns", [5, 7, None])
+def test_values_of_other_columns_than_the_classes(tmp_path, columns):
+    classes = np.zeros((4, 6), int)
+    values = np.zeros(4) if columns is None else np.zeros((4, columns))
+    np.savez(
+        tmp_path / "a.npz",
+        imgs=random_bytes(4, 8, 8),
+        latents_classes=classes,
+        latents_values=values,
+    )
+    text = message(load, tmp_path / "a.npz")
+    assert '"latents_values" must have the shape of "latents_classes", (4, 6)' in text
+    assert f"Received: shape {values.shape}" in text
+
+
+@pytest.mark.parametrize(
+    "names", [3, [1, 2], 0.5, [None, "b"], [["a", "b"], ["c"]], {"a": 1, "b": 2}, ["a"], ["a", "a"]]
+)
+def test_names_of_the_wrong_kind(names):
+    text = message(load, (random_bytes(4, 8, 8), grid(2, 2)), factor_names=names)
+    assert "`factor_names` must be" in text
+    assert "Received: (" in text
+
+
+@pytest.mark.parametrize("names", [[b"a", b"b"], np.array(["a", "b"]), np.array([b"a", b"b"])])
+def test_names_as_files_hold_them(names):
+    data = load((random_bytes(4, 8, 8), grid(2, 2)), factor_names=names)
+    assert data.factor_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"factors": [0, 1, 2, 10**12]}, "up to 9999999. Received: a value of 1000000000000"),
+        ({"factors": [0, 1, 2, 3], "factor_sizes": ["4"]}, "`factor_sizes` must be integers"),
+        ({"factors": [0, 1, 2, 3], "factor_sizes": [10**12]}, "at most 10000000. Received"),
+        ({"factors": [0, 1, 2, 3], "factor_values": list("abcd")}, "must be numbers. Received"),
+        ({"factors": [0, 1, 2, 3], "factor_values": [1j, 2, 3, 4]}, "must be numbers. Received"),
+    ],
+)
+def test_factors_that_no_table_holds(arguments, expected):
+    assert expected in message(zoo.datasets.Arrays, random_bytes(4, 8, 8), **arguments)
+
+
+def test_a_gzipped_idx_that_unpacks_to_any_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(_idx, "LARGEST", 2**20)
+    monkeypatch.setattr(_idx, "CHUNK", 2**16)
+    path = tmp_path / "a-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(bytes(2**24)))
+    assert "holds more than 0 GiB, which are not read" in message(load, path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".npy", "a\0b.npz", "x" * 300 + "-idx3-ubyte"])
+def test_a_name_that_no_file_has(name):
+    assert "No file" in message(load, name)
 
 
 # Tables of factors.

@@ -6,7 +6,8 @@ import pytest
 
 from zoo import registry
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("room", ["models", "likelihoods", "datasets", "metrics"])
@@ -55,3 +56,32 @@ def test_readme_lists_every_preset_with_its_scores():
         for cell, metric in zip(cells[5:8], ("factor_vae_score", "mig", "dci"), strict=True):
             assert cell in ("–", f"{row['scores'][metric]:.2f}")
         assert cells[8] == f"{row['size'] / 2**20:.1f}"
+
+
+@pytest.mark.parametrize(
+    "symptom",
+    [
+        "KL weight",
+        "which MIG",
+        "pretrained disentanglement models gone",
+        "export VAE encode decode sample signatures",
+        "resume training",
+    ],
+)
+def test_what_users_type_has_its_line_with_a_link(symptom):
+    (line,) = [line for line in README.splitlines() if line.startswith("|") and symptom in line]
+    headings = {
+        "#" + line.lstrip("# ").lower().replace(" ", "-")
+        for line in README.splitlines()
+        if line.startswith("## ")
+    }
+    (anchor,) = [part.split(")")[0] for part in line.split("](")[1:]]
+    assert anchor in headings
+
+
+def test_pictures_and_files_that_are_named_exist():
+    import re
+
+    prose = re.sub(r"```.*?```|`[^`]*`", "", README, flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)\)", prose):
+        assert target.startswith("http") or (ROOT / target).exists(), target

@@ -59,3 +59,58 @@ def test_any_keras_schedule_serves():
 def test_bad_weights_are_named(weight):
     with pytest.raises(ValueError, match=r"`gamma` must be a number >= 0 or a schedule. Received"):
         schedules.check_weight("gamma", weight)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda inner: schedules.Linear(inner, 10), "end"),
+        (lambda inner: schedules.Linear(1.0, 10, start=inner), "start"),
+        (lambda inner: schedules.Linear(1.0, inner), "steps"),
+        (lambda inner: schedules.Sigmoid(inner, 10, 0.1), "end"),
+        (lambda inner: schedules.Sigmoid(1.0, inner, 0.1), "midpoint"),
+        (lambda inner: schedules.Cyclical(inner, 10), "end"),
+    ],
+)
+def test_a_schedule_within_a_schedule_is_refused(make, name):
+    with pytest.raises(ValueError, match=rf"`{name}` must be .*Received: {name}=<"):
+        make(schedules.Linear(1.0, 5))
+
+
+def test_a_midpoint_may_lie_before_the_first_step():
+    assert float(schedules.Sigmoid(4.0, midpoint=-10, rate=1.0)(0)) == pytest.approx(4, rel=1e-3)
+    with pytest.raises(ValueError, match="`midpoint` must be a number"):
+        schedules.Sigmoid(4.0, midpoint=math.nan, rate=1.0)
+
+
+class Pairs(schedules.Schedule):
+    """Gives two numbers."""
+
+    def __call__(self, step):
+        return tf.constant([1.0, 2.0])
+
+
+class Broken(schedules.Schedule):
+    """Gives nothing."""
+
+    def __call__(self, step):
+        raise RuntimeError("no such step")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        keras.optimizers.schedules.PolynomialDecay(schedules.Linear(1.0, 5), 10),
+        keras.optimizers.schedules.PiecewiseConstantDecay(
+            [5], [schedules.Linear(1.0, 5), schedules.Linear(2.0, 5)]
+        ),
+        keras.optimizers.schedules.ExponentialDecay("a", 10, 0.5),
+        Pairs(),
+        Broken(),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_a_schedule_that_gives_no_number_is_refused_before_training(schedule):
+    message = r"`beta` must be a number >= 0 or a schedule that gives a number.*at step 0 gives"
+    with pytest.raises(ValueError, match=message):
+        schedules.check_weight("beta", schedule)

@@ -24,6 +24,7 @@ from PIL import Image
 import zoo
 from zoo import registry
 from zoo.datasets import _network, _tfds
+from zoo.datasets._pictures import Fit
 from zoo.tfds import NAMES
 
 load = zoo.datasets.load
@@ -512,3 +513,13 @@ def test_importing_the_zoo_does_not_import_tfds():
     code = "import sys, zoo; print(sorted({'tensorflow', 'tensorflow_datasets', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(("late", "white"), [(1, 255), (2, 1), (200, 1)])
+def test_all_pictures_decide_whether_bytes_are_binary(late, white):
+    """Not the first thousand, which are black."""
+    images = np.zeros((1100, 2, 2, 1), "uint8")
+    images[-1] = late
+    pictures = tf.stack([tf.io.encode_png(image) for image in images])
+    data = _tfds.Records("late", pictures, (2, 2, 1), Fit(channels=1))
+    np.testing.assert_array_equal(data.images([0, 1099]), images[[0, 1099]] * white)

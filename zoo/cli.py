@@ -195,13 +195,18 @@ def evaluate(path, data, metrics, out, **options) -> None:
 @click.argument("path")
 @DATA
 @click.option("--index", type=int, help="Image whose code is kept; default: drawn by the seed.")
-@click.option("--span", default=2.0, show_default=True, help="Latents move from -span to span.")
+@click.option(
+    "--span",
+    type=float,
+    help="Latents move from -span to span; default: through the 1st to the 99th percentile of their codes.",
+)
 @click.option("--columns", default=11, show_default=True, help="Values of each latent.")
+@click.option("--animate", is_flag=True, help="All latents at once, as a GIF or WebP.")
 @SEED
-@click.option("--out", metavar="FILE", default="traversals.png", show_default=True)
+@click.option("--out", metavar="FILE", help="Default: traversals.png, or traversals.gif.")
 @errors_as_messages
 def traverse(path, out, data, **options) -> None:
-    """Draw the traversals of the model of a run folder or a .keras file at PATH."""
+    """Draw the traversals of the model of a preset, a run folder or a .keras file at PATH."""
     from zoo import report
 
     click.echo(f"Written: {report.draw_traversals(path, out, data, **options)}")
@@ -245,6 +250,12 @@ def export(path, out, form, data, overwrite, **options) -> None:
 @click.option(
     "--rule", help="The score whose highest value decides; default: factor_vae_score, or elbo."
 )
+@click.option(
+    "--held-out", metavar="DATA", help="Images not learned from: their bound stands beside."
+)
+@click.option(
+    "--data-licence", metavar="TEXT", help="For the card, of data that the zoo does not know."
+)
 @CARD_METRICS
 @SAMPLES
 @SEED
@@ -275,7 +286,11 @@ def rescore(folders, **options) -> None:
 
 @main.command("presets")
 @click.option("--publish", metavar="DIR", help="Lay all presets out for a static web server.")
-@click.option("--update", is_flag=True, help="List anew what saved_models/ holds, in a checkout.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="In a checkout: its lists and tables of presets, anew.",
+)
 @errors_as_messages(loads_tensorflow=False)
 def list_presets(publish, update) -> None:
     """List the pretrained models."""

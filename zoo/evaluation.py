@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from zoo import datasets, progress, registry
 from zoo.checks import check_integer, folded_seed, is_number
+from zoo.metrics._shares import shares_told
 
 # As published: traversals of each factor that distances along them are taken of; fewer, if their images would be more
 # than those of the table, but some.
@@ -42,6 +43,9 @@ GIVEN = {
     "traversals": "they are drawn from the dataset",
 }
 ACTIVE_VARIANCE = 0.01
+UNUSED = 0.01  # nats
+PERCENTILES = (1, 99)  # of the codes, from where to where traversals go
+KNOWN = 5_000  # images whose codes tell where a latent lies and what it knows
 BITS_OF_A_BYTE = 8
 
 
@@ -126,12 +130,18 @@ class Traversal:
             or by falling variance of the codes where the model has no KL. A categorical latent fills the
             first columns, one for each category; what is left of a row is white.
         filled: how many columns of each row hold images, `(latents,)`.
-        values: the value of a moving continuous latent in each column, `(columns,)`; where there is none, the number
-            of the category.
+        values: where a moving continuous latent stands in each column, `(columns,)`: the percentile of its codes, or
+            its value where a `span` was asked for; where there is none, the number of the category.
         latents: which latent moves in each row, `(latents,)`.
         kl: mean KL of each row's latent in nats, `(latents,)`, or None.
         variance: variance of each row's code over the images, `(latents,)`.
         index: the image of the dataset whose code the other latents keep.
+        settings: the value of each row's latent in each column, `(latents, columns)`; of a categorical latent the
+            category.
+        span: what was asked for; None where columns are percentiles.
+        told: for each row the name of the factor that the latent knows best and the share of its entropy that it
+            tells, or None where the dataset has no factors.
+        dead: which rows' latents are not used, `(latents,)`: below 0.01 nats, or 0.01 variance where there is no KL.
     """
 
     images: np.ndarray
@@ -141,6 +151,10 @@ class Traversal:
     kl: np.ndarray | None
     variance: np.ndarray
     index: int
+    settings: np.ndarray
+    span: float | None
+    told: list[tuple[str, float] | None]
+    dead: np.ndarray
 
 
 def encode(
@@ -462,23 +476,27 @@ def traverse(
     data,
     *,
     index: int | None = None,
-    span: float = 2.0,
+    span: float | None = None,
     columns: int = 11,
     samples: int = 1000,
     seed: int = 0,
+    table: Table | None = None,
 ) -> Traversal:
-    """Decodes codes in which one latent moves from `-span` to `span` and the others stay at an image's code.
+    """Decodes codes in which one latent moves, and the others stay at an image's code.
 
-    A categorical latent goes through its categories instead.
+    A latent goes through the percentiles of its codes, from the 1st to the 99th: where codes lie, which may be a small
+    part of the prior. A categorical latent goes through its categories instead.
 
     Args:
         model: a model of the zoo.
         data: as for `encode`.
         index: the image whose code is kept; default: one drawn by `seed`.
-        span: in standard deviations of the prior, as far as it goes.
+        span: from `-span` to `span` in standard deviations of the prior, as far as it goes, and not in percentiles.
         columns: values of each continuous latent, from 2 to 500; more, where a categorical latent has more categories.
         samples: images whose mean KL, or variance of codes, sorts the rows.
         seed: of the draws.
+        table: the dataset as encoded, with its terms, whose codes give the percentiles and what a latent knows;
+            default: 5,000 images.
 
     Raises:
         ValueError: an argument is out of range, `index` outside of the dataset, or its images do not fit the model.
@@ -489,26 +507,68 @@ def traverse(
         index = int(np.random.default_rng(seed).integers(len(data)))
     check_integer("index", index, least=0, most=len(data) - 1)
     check_integer("columns", columns, least=2, most=MOST_COLUMNS)
-    check_span(span)
-    table = encode(model, data, samples=samples, seed=seed)
-    variance = table.codes.var(axis=0)
-    kl = None if table.latent_kl is None else table.latent_kl.mean(axis=0)
-    latents = np.argsort(-(variance if kl is None else kl), kind="stable")
-    code = model.encode(data.images([index])).mode().numpy()[0]
+    if span is not None:
+        check_span(span)
+    sorting = encode(model, data, samples=samples, seed=seed)
+    if table is None:
+        known = len(sorting.codes) == len(data)
+        table = sorting if known else encode(model, data, samples=KNOWN, seed=seed, terms=False)
+    variance = sorting.codes.var(axis=0)
+    kl = None if sorting.latent_kl is None else sorting.latent_kl.mean(axis=0)
+    use = variance if kl is None else kl
+    latents = np.argsort(-use, kind="stable")
     # A categorical latent may have more categories than there are columns.
     widest = max(columns if model.continuous_dim else 1, *model.categories, 1)
-    values = (
-        np.linspace(*model.latent_range(span), widest)
-        if model.continuous_dim
-        else np.arange(widest)
-    )
-    rows = [_image_of(model.decode(model.moved(code, latent, values))) for latent in latents]
-    filled = np.array([len(row) for row in rows])
-    images = np.ones((len(rows), len(values), *data.image_shape), np.float32)
+    values, settings = _columns(model, table.codes, span, widest)
+    code = model.encode(data.images([index])).mode().numpy()[0]
+    rows = [
+        _image_of(model.decode(model.moved(code, latent, settings[latent]))) for latent in latents
+    ]
+    images = np.ones((len(rows), widest, *data.image_shape), np.float32)
     for row, made in zip(images, rows, strict=True):
         row[: len(made)] = made
-    kl = None if kl is None else kl[latents]
-    return Traversal(images, filled, values, latents, kl, variance[latents], index)
+    told = _best_told(table, data)
+    return Traversal(
+        images=images,
+        filled=np.array([len(row) for row in rows]),
+        values=values,
+        latents=latents,
+        kl=None if kl is None else kl[latents],
+        variance=variance[latents],
+        index=index,
+        settings=settings[latents],
+        span=span,
+        told=[told[latent] for latent in latents],
+        dead=use[latents] < (UNUSED if kl is not None else ACTIVE_VARIANCE),
+    )
+
+
+def _columns(
+    model, codes: np.ndarray, span: float | None, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What columns are called, `(count,)`, and each latent's values in them, `(latents, count)`."""
+    settings = np.tile(np.arange(count, dtype=np.float32), (codes.shape[1], 1))
+    if not model.continuous_dim:
+        return np.arange(count), settings
+    if span is None:
+        values = np.linspace(*PERCENTILES, count)
+        moving = np.percentile(codes[:, : model.continuous_dim], values, axis=0).T
+    else:
+        values = moving = np.linspace(*model.latent_range(span), count)
+    settings[: model.continuous_dim] = moving
+    return values, settings
+
+
+def _best_told(table: Table, data) -> list[tuple[str, float] | None]:
+    """For each latent the factor that it knows best, and the share of its entropy that it tells."""
+    if not data.factor_names:
+        return [None] * table.codes.shape[1]
+    shares = shares_told(table.codes, table.factors)
+    best = shares.argmax(axis=0)
+    return [
+        (data.factor_names[factor], float(column[factor]))
+        for factor, column in zip(best, shares.T, strict=True)
+    ]
 
 
 def check_span(span: float) -> None:

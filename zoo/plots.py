@@ -58,19 +58,21 @@ _LONGEST = 16_000  # a sheet that would be longer gets smaller images
 def traversals(
     images: np.ndarray,
     *,
-    values: Sequence[float],
+    values: Sequence[float | str],
     labels: Sequence[str],
     filled: Sequence[int] | None = None,
     title: str | None = None,
+    note: str | None = None,
 ) -> Figure:
     """Images as one latent after the other moves: a row for each latent, a column for each value.
 
     Args:
         images: `(rows, columns, height, width, channels)`, in [0, 1] or uint8.
-        values: `(columns,)`, what the moved latent is set to.
+        values: `(columns,)`, what the moved latent is set to, or texts.
         labels: a text for each row, such as `"z3  KL 2.31"`.
         filled: how many images each row has, at its left; default: all columns.
         title: a line above.
+        note: a grey line below, such as of latents that are not shown.
 
     Raises:
         ValueError: a shape, type or range is not as described.
@@ -90,7 +92,8 @@ def traversals(
     cells = {
         (row, column): images[row, column] for row in range(rows) for column in range(filled[row])
     }
-    return _sheet(cells, row_labels=labels, column_labels=[_number(v) for v in values], title=title)
+    columns = [value if isinstance(value, str) else _number(value) for value in values]
+    return _sheet(cells, row_labels=labels, column_labels=columns, title=title, note=note)
 
 
 def reconstructions(inputs: np.ndarray, outputs: np.ndarray, *, title: str | None = None) -> Figure:
@@ -516,8 +519,9 @@ def _sheet(
     column_labels: Sequence[str] = (),
     rows_together: int = 1,
     title: str | None = None,
+    note: str | None = None,
 ) -> Figure:
-    """Images `(height, width, channels)` at their (row, column), with texts at the left and above.
+    """Images `(height, width, channels)` at their (row, column), with texts at the left, above and below.
 
     After each `rows_together` rows comes a wider gap, if that is more than one.
     """
@@ -535,6 +539,7 @@ def _sheet(
         left=max(map(_text_width, row_labels), default=0) + (_GAP if row_labels else 0),
         top=_LINE if column_labels else 0,
         title=title,
+        note=note,
     )
     frames = []
     for (row, column), image in cells.items():
@@ -560,19 +565,25 @@ def _scale(rows: int, columns: int, height: int, width: int, widest_label: int) 
     return max(round(scale), int(np.ceil(legible)), 1) if scale > 0.5 else max(scale, legible)
 
 
-def _canvas(size: tuple[float, float], *, left: int, top: int, title: str | None) -> Axes:
+def _canvas(
+    size: tuple[float, float], *, left: int, top: int, title: str | None, note: str | None = None
+) -> Axes:
     """Bare axes of a given size in pixels, in a figure that has room for the texts around."""
-    wide = max(left + size[0], _text_width(title, _FONT + 2) if title else 0) + 2 * _MARGIN
+    texts = [_text_width(title or "", _FONT + 2), _text_width(note or "")]
+    wide = max(left + size[0], *texts) + 2 * _MARGIN
     heading = _LINE * (title.count("\n") + 1) + _GAP if title else 0
     above = _MARGIN + heading + top
-    high = above + size[1] + _MARGIN
+    below = _MARGIN + (_LINE + _GAP if note else 0)
+    high = above + size[1] + below
     figure = Figure(figsize=(wide / _DPI, high / _DPI), dpi=_DPI)
     start = left + round((wide - left - size[0]) / 2)
-    axes = figure.add_axes((start / wide, _MARGIN / high, size[0] / wide, size[1] / high))
+    axes = figure.add_axes((start / wide, below / high, size[0] / wide, size[1] / high))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, pad=_GAP * 72 / _DPI, labeltop=True, labelbottom=False)
     if title:
         figure.suptitle(title, fontsize=_FONT + 2, y=1 - _MARGIN / high, va="top")
+    if note:
+        figure.text(_MARGIN / wide, _MARGIN / high, note, fontsize=_FONT, color="0.55")
     return axes
 
 

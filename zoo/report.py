@@ -25,6 +25,7 @@ from zoo import (
     export,
     files,
     hardware,
+    image_files,
     layouts,
     plots,
     presets,
@@ -137,20 +138,38 @@ def details(found: evaluation.Evaluation) -> dict[str, Any]:
 
 def draw_traversals(
     path: str | os.PathLike,
-    out: str | os.PathLike,
+    out: str | os.PathLike | None = None,
     data: str | None = None,
     *,
-    index: int | None = None,
-    span: float = 2.0,
-    columns: int = 11,
-    seed: int = 0,
+    animate: bool = False,
+    **options,
 ) -> Path:
-    """Draws the traversals of a run's model, or of a `.keras` file, to a PNG; arguments as for `zoo.traverse`."""
-    _check_picture(out)
+    """Draws the traversals of a preset's or a run's model, or of a `.keras` file.
+
+    Args:
+        path: preset, run folder or `.keras` file.
+        out: the file; default `traversals.png`, or `traversals.gif` of an animation, which may be WebP as well.
+        data: default: what the model was trained on.
+        animate: whether all latents move at once, through as many pictures as there are columns and back.
+        **options: of `zoo.traverse`.
+
+    Returns:
+        The file.
+    """
+    out = Path(out or f"traversals.{'gif' if animate else 'png'}")
+    if animate:
+        image_files.check_animation(out)
+        _check_can_be_written(out)
+    else:
+        _check_picture(out)
     model, data = runs.load(path), _data_of(path, data)
-    traversal = evaluation.traverse(model, data, index=index, span=span, columns=columns, seed=seed)
-    save_figure(traversal_figure(traversal, model, data), out)
-    return Path(out)
+    traversal = evaluation.traverse(model, data, **options)
+    if animate:
+        drawn, labels = live_rows(traversal, model)
+        image_files.animate(traversal.images[drawn], traversal.filled[drawn], labels, out)
+    else:
+        save_figure(traversal_figure(traversal, model, data), out)
+    return out
 
 
 def draw_dataset(
@@ -276,39 +295,75 @@ def write_scores(file: str | os.PathLike, scores: Mapping[str, float], **how) ->
     files.write_json(file, {"scores": dict(scores), "how": {**how, **made}})
 
 
-def pictures(model: keras.Model, data, data_name: str) -> dict[str, Figure]:
-    """Figures of a model on a dataset: `traversals` and `reconstructions`."""
+def pictures(
+    model: keras.Model, data, data_name: str, table: evaluation.Table | None = None
+) -> dict[str, Figure]:
+    """Figures of a model on a dataset, `traversals` and `reconstructions`; `table` as for `zoo.traverse`."""
     inputs, outputs, _ = evaluation.reconstruct(model, data)
     title = f"{type(model).__name__} on {plots.plain(data_name)}: reconstructions"
     return {
-        "traversals": traversal_figure(evaluation.traverse(model, data), model, data_name),
+        "traversals": traversal_figure(
+            evaluation.traverse(model, data, table=table), model, data_name
+        ),
         "reconstructions": plots.reconstructions(inputs, outputs, title=title),
     }
 
 
 def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_name: str) -> Figure:
-    """A traversal with its rows named by latent and KL (or variance), the range and the image in the title.
+    """A traversal, its rows named by latent, by the factor that it knows best and how much of it, and by KL.
 
-    The row of a categorical latent shows its categories, not the values above the columns, and says so.
+    Latents that are not used stand in one grey line at the end. The row of a categorical latent shows its categories,
+    not what is written above the columns, and says so.
     """
-    sizes = (
-        [f"variance {value:.2g}" for value in traversal.variance]
-        if traversal.kl is None
-        else [f"{value:.2f} nats" for value in traversal.kl]
-    )
-    kinds = [
-        "" if latent < model.continuous_dim else "\ncategories" for latent in traversal.latents
-    ]
-    rows = zip(traversal.latents, sizes, kinds, strict=True)
-    span = traversal.values[-1]
-    moves = f"latents from {-span:g} to {span:g}" if model.continuous_dim else "categories"
+    drawn, labels = live_rows(traversal, model, costs=True)
+    idle = [f"z{latent}" for latent in np.sort(np.delete(traversal.latents, drawn))]
+    is_percent = traversal.span is None and model.continuous_dim
+    moves = "categories"
+    if model.continuous_dim:
+        low, high = traversal.values[[0, -1]]
+        moves = (
+            f"latents through the {low:.0f}st to the {high:.0f}th percentile of their codes,"
+            if is_percent
+            else f"latents from {low:g} to {high:g}"
+        )
     return plots.traversals(
-        traversal.images,
-        values=traversal.values,
-        filled=traversal.filled,
-        labels=[f"z{latent}  {size}{kind}" for latent, size, kind in rows],
-        title=f"{type(model).__name__} on {plots.plain(data_name)}: {moves} at image {traversal.index}",
+        traversal.images[drawn],
+        values=[f"{value:.0f} %" for value in traversal.values] if is_percent else traversal.values,
+        filled=traversal.filled[drawn],
+        labels=[plots.plain(label) for label in labels],
+        title=f"{type(model).__name__} on {plots.plain(data_name)}:\n{moves} at image {traversal.index}",
+        note=f"not used: {', '.join(idle)}" if idle else None,
     )
+
+
+def live_rows(
+    traversal: evaluation.Traversal, model: keras.Model, *, costs: bool = False
+) -> tuple[np.ndarray, list[str]]:
+    """The rows of a traversal whose latents are used, or all where none is, and a label for each.
+
+    Args:
+        traversal: of `zoo.traverse`.
+        model: whose it is.
+        costs: whether labels tell the KL, or the variance, as well.
+
+    Returns:
+        Numbers of the rows, and texts such as `"z5  object_hue 61 %"`.
+    """
+    rows = np.arange(len(traversal.latents))
+    drawn = rows if traversal.dead.all() else rows[~traversal.dead]
+    return drawn, [_row_label(traversal, model, row, costs) for row in drawn]
+
+
+def _row_label(traversal: evaluation.Traversal, model, row: int, costs: bool) -> str:
+    latent, told = traversal.latents[row], traversal.told[row]
+    known = "" if told is None else f"  {told[0]} {told[1]:.0%}".replace("%", " %")
+    cost = ""
+    if costs:
+        kl = traversal.kl
+        cost = f"variance {traversal.variance[row]:.2g}" if kl is None else f"{kl[row]:.2f} nats"
+        cost = f"\n{cost}" if known else f"  {cost}"
+    kind = "" if latent < model.continuous_dim or not costs else "\ncategories"
+    return f"z{latent}{known}{cost}{kind}"
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ import io
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -310,7 +311,12 @@ def _model_of(file: Path, custom_objects: Mapping[str, Any] | None = None) -> ke
 
 def _load(file: Path, custom_objects: Mapping[str, Any] | None = None) -> keras.Model:
     try:
-        with keras.saving.custom_object_scope(dict(custom_objects or {})):
+        with (
+            keras.saving.custom_object_scope(dict(custom_objects or {})),
+            warnings.catch_warnings(),
+        ):
+            # Keras only warns of layers that the file has no weights for, which would keep their initial ones.
+            warnings.filterwarnings("error", "(?s).*freshly-initialized", UserWarning)
             return keras.models.load_model(file)
     # Whatever the bytes of a file made Keras, h5py or a layer of the user's raise.
     except Exception as error:

@@ -5,10 +5,10 @@ The step is the number of updates the model's optimizer has made: 0 for the firs
 """
 
 import math
-import numbers
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.checks import is_number
@@ -35,9 +35,9 @@ class Linear(Schedule):
     """
 
     def __init__(self, end: float, steps: int, start: float = 0.0):
-        self.end = check_weight("end", end)
+        self.end = _check_number("end", end)
         self.steps = _check_positive("steps", steps)
-        self.start = check_weight("start", start)
+        self.start = _check_number("start", start)
 
     def __call__(self, step):
         """The value at a step."""
@@ -68,8 +68,8 @@ class Sigmoid(Schedule):
     """
 
     def __init__(self, end: float, midpoint: float, rate: float):
-        self.end = check_weight("end", end)
-        self.midpoint = check_weight("midpoint", midpoint)
+        self.end = _check_number("end", end)
+        self.midpoint = _check_number("midpoint", midpoint, least=-math.inf)
         self.rate = _check_positive("rate", rate)
 
     def __call__(self, step):
@@ -102,7 +102,7 @@ class Cyclical(Schedule):
     """
 
     def __init__(self, end: float, steps: int, cycles: int = 4, ratio: float = 0.5):
-        self.end = check_weight("end", end)
+        self.end = _check_number("end", end)
         self.steps = _check_positive("steps", steps)
         self.cycles = _check_positive("cycles", cycles)
         self.ratio = _check_positive("ratio", ratio)
@@ -129,19 +129,43 @@ def value_at(weight: float | Schedule, step):
 
 
 def check_weight(name: str, weight: float | Schedule) -> float | Schedule:
-    """Returns `weight` if it is a finite number >= 0 or a schedule.
+    """Returns `weight` if it is a finite number >= 0 or a schedule of numbers.
 
     Raises:
         ValueError: it is neither.
     """
     if isinstance(weight, Schedule):
+        _check_gives_number(name, weight)
         return weight
     if is_number(weight) and 0 <= weight < math.inf:
         return float(weight)
     raise ValueError(f"`{name}` must be a number >= 0 or a schedule. Received: {name}={weight!r}")
 
 
+def _check_gives_number(name: str, schedule: Schedule) -> None:
+    try:
+        value = np.asarray(schedule(0))
+        found = f"{value.dtype} of shape {value.shape}"
+        if np.issubdtype(value.dtype, np.number) and value.size == 1:
+            return
+    except Exception as error:  # Whatever a schedule of the user raises.
+        found = str(error).strip().partition("\n")[0]
+    raise ValueError(
+        f"`{name}` must be a number >= 0 or a schedule that gives a number for each step. Received: "
+        f"{name}={schedule!r}, which at step 0 gives: {found}"
+    )
+
+
+def _check_number(name: str, value: float, least: float = 0.0) -> float:
+    if is_number(value) and least <= value and abs(value) < math.inf:
+        return float(value)
+    bound = f" >= {least:g}" if least > -math.inf else ""
+    raise ValueError(
+        f"`{name}` must be a number{bound}: schedules are made of numbers. Received: {name}={value!r}"
+    )
+
+
 def _check_positive(name: str, value: float) -> float:
-    if isinstance(value, numbers.Real) and 0 < value < math.inf:
+    if is_number(value) and 0 < value < math.inf:
         return value
     raise ValueError(f"`{name}` must be > 0. Received: {name}={value!r}")

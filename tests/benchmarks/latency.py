@@ -7,53 +7,15 @@ median of `--repeats` calls in milliseconds.
 """
 
 import argparse
-import os
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from zoo.pretrained.forms import as_floats, litert_calls, medians, onnx_calls, saved_model_calls
+
 BATCHES = (1, 32)
 PRECISIONS = ("float32", "float16", "dynamic_int8")
-Call = Callable[[], object]
-
-
-def saved_model_calls(folder: Path, inputs: dict[str, np.ndarray]) -> dict[str, Call]:
-    import tensorflow as tf
-
-    signatures = tf.saved_model.load(str(folder)).signatures
-    images, latents = tf.constant(inputs["images"]), tf.constant(inputs["latents"])
-    return {
-        "encode": lambda: signatures["encode"](images=images)["mean"].numpy(),
-        "decode": lambda: signatures["decode"](latents=latents)["images"].numpy(),
-    }
-
-
-def litert_calls(file: Path, inputs: dict[str, np.ndarray]) -> dict[str, Call]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(file), num_threads=os.cpu_count())
-    encode, decode = (interpreter.get_signature_runner(name) for name in ("encode", "decode"))
-    return {
-        "encode": lambda: encode(images=inputs["images"]),
-        "decode": lambda: decode(latents=inputs["latents"]),
-    }
-
-
-def onnx_calls(folder: Path, inputs: dict[str, np.ndarray]) -> dict[str, Call]:
-    import onnxruntime
-
-    encoder, decoder = (
-        onnxruntime.InferenceSession(folder / f"{name}.onnx", providers=["CPUExecutionProvider"])
-        for name in ("encoder", "decoder")
-    )
-    return {
-        "encode": lambda: encoder.run(None, {"images": inputs["images"]}),
-        "decode": lambda: decoder.run(None, {"latents": inputs["latents"]}),
-    }
 
 
 def size_of(path: Path) -> int:
@@ -85,21 +47,6 @@ def calls(model, images: np.ndarray, folder: Path) -> dict[tuple[str, int], tupl
     return found
 
 
-def medians(found: dict, repeats: int) -> dict[tuple[str, int, str], float]:
-    """Milliseconds of each call, taken in turns."""
-    timed = {
-        (*key, name): call for key, (_, named) in found.items() for name, call in named.items()
-    }
-    taken = {key: [] for key in timed}
-    for round_ in range(repeats + 3):
-        for key, call in timed.items():
-            start = time.perf_counter()
-            call()
-            if round_ >= 3:  # the first calls plan and allocate
-                taken[key].append(1000 * (time.perf_counter() - start))
-    return {key: statistics.median(values) for key, values in taken.items()}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("preset", help="name, or folder")
@@ -109,17 +56,16 @@ def main() -> None:
 
     model = zoo.from_preset(options.preset)
     data = zoo.datasets.load(zoo.presets.facts(options.preset)["data"])
-    images = zoo.report.measured_images(data).astype(np.float32)
-    if data.image_dtype == np.uint8:
-        images /= 255
+    images = as_floats(zoo.report.measured_images(data))
     with tempfile.TemporaryDirectory() as folder:
         found = calls(model, images, Path(folder))
-        taken = medians(found, options.repeats)
+        named = {key: calls_of for key, (_, calls_of) in found.items()}
+        taken = medians(named, options.repeats)
     columns = [(name, batch) for name in ("encode", "decode") for batch in BATCHES]
     print(f"| form | MB | {' | '.join(f'{name} {batch}, ms' for name, batch in columns)} |")
     print("|---|" + "---:|" * (1 + len(columns)))
     for form in dict.fromkeys(form for form, _ in found):
-        times = " | ".join(f"{taken[form, batch, name]:.2f}" for name, batch in columns)
+        times = " | ".join(f"{taken[(form, batch), name]:.2f}" for name, batch in columns)
         print(f"| {form} | {found[form, 1][0] / 1e6:.2f} | {times} |")
 
 

@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.checks import check_range
-from zoo.datasets._containers import ALIGNMENT, IMAGES, read_arrays
+from zoo.datasets._containers import IMAGES, read_arrays
+from zoo.datasets._paths import user_path
 from zoo.datasets._table import Tabled, as_array, levels
+from zoo.pixels import ALIGNMENT, Pixels, aligned_copy, wrong_dtype
 
 # What files call the factors: what they call the factors' values, and the columns, of which None is left out.
 FACTORS = {
@@ -25,13 +25,13 @@ FACTORS = {
     ),
 }
 WANTED = {*IMAGES, *FACTORS, *(values for values, _ in FACTORS.values()), "factor_names"}
-SAMPLE = 1000  # images that tell whether a file stores binary images as 0 and 1
 
 
 class Arrays(Tabled):
-    """Images and, where they are known, factors that are held in memory.
+    """Images in memory or in a file that is mapped and, where they are known, their factors.
 
-    uint8 images stay uint8; floats in [0, 1] and booleans become float32.
+    uint8 images stay uint8; floats in [0, 1] and booleans become float32. uint8 images that hold 0 and 1 alone, all
+    of them, are black and white: they become 0 and 255. Floats that rounding took out of [0, 1] are clipped.
 
     Args:
         images: shape `(n, height, width, channels)`, or `(n, height, width)` for grey images.
@@ -41,7 +41,7 @@ class Arrays(Tabled):
             images are the whole grid of that many values, with the last factor fastest.
         factor_values: what the factors stand for, image by image, shape `(n, factors)`.
         copy: whether the images are copied. Otherwise the dataset uses their memory where it can; they must then
-            stay as they are.
+            stay as they are. A memory map that cannot be written is never copied.
 
     Raises:
         ValueError: wrong rank, dtype, range or length.
@@ -55,7 +55,6 @@ class Arrays(Tabled):
     """
 
     name = "arrays"
-    _white: int | None = None
 
     def __init__(
         self,
@@ -66,12 +65,15 @@ class Arrays(Tabled):
         factor_values: np.ndarray | None = None,
         copy: bool = True,
     ):
+        is_mapped = isinstance(images, np.memmap)
         images = checked_images(images)
+        self._pixels = Pixels(images)
+        copy = copy and not (is_mapped and not images.flags.writeable)
+        if copy or not is_mapped:
+            self._pixels.images = in_memory(images, copy)
+        self._read = self._pixels.gatherer()
         self.image_shape = tuple(int(size) for size in images.shape[1:])
-        self.image_dtype = images.dtype.name
-        # A tensor, not an array: graphs then refer to it and do not copy it. On the CPU, because pixels may be many.
-        with tf.device("CPU:0"):
-            self._images = tf.constant(images) if copy else shared(images)
+        self.image_dtype = self._pixels.dtype.name
         self.keep_factors(factors, factor_names, factor_sizes, factor_values)
 
     @classmethod
@@ -91,7 +93,7 @@ class Arrays(Tabled):
 
         Args:
             path: the file; its stem becomes the dataset's name. An `.npy` is used where it lies: its size is not
-                bounded by the memory.
+                bounded by the memory. In Fortran order that is slow, and a large file brings a warning.
             factor_names: names that go before the file's own.
             factor_sizes: how many values each factor takes, see `Arrays`.
 
@@ -105,7 +107,7 @@ class Arrays(Tabled):
             >>> Arrays.from_file(path, ["elevation", "azimuth"], factor_sizes=[2, 3])
             <cars: 6 images 8×8×3 uint8; elevation 2, azimuth 3>
         """
-        path = Path(path)
+        path = user_path(path)
         content = read_arrays(path, WANTED)
         images = next(content[name] for name in IMAGES if name in content)
         if images.ndim > 4 and factor_sizes is None:
@@ -115,34 +117,23 @@ class Arrays(Tabled):
         names = names if factor_names is None else factor_names
         data = cls(images, factors, names, factor_sizes, values, copy=False)
         data.name = path.stem
-        data._white = white_of(images[:SAMPLE])
         return data
 
     def __len__(self) -> int:
-        return int(self._images.shape[0])
+        return len(self._pixels)
 
     def render(self, indices: tf.Tensor) -> tf.Tensor:
         """Images as TensorFlow operations; see `Dataset.render`."""
-        images = tf.gather(self._images, indices)
-        return images if self._white is None else images * self._white
+        return self._read(indices)
 
 
-def shared(images: np.ndarray) -> tf.Tensor:
-    """A tensor in the array's own memory, which may be a file's, or a copy where TensorFlow cannot use it."""
-    images = np.ascontiguousarray(images)
-    if images.ctypes.data % ALIGNMENT or not images.flags.writeable:
-        return tf.constant(images)
-    return tf.experimental.dlpack.from_dlpack(images.__dlpack__())
-
-
-def white_of(sample: np.ndarray) -> int | None:
-    """255 for binary images that are stored as the bytes 0 and 1, by which they are to be multiplied; else `None`.
-
-    Example:
-        >>> white_of(np.array([0, 1], "uint8")), white_of(np.array([0, 9], "uint8"))
-        (255, None)
-    """
-    return 255 if sample.dtype == np.uint8 and sample.max() == 1 else None
+def in_memory(images: np.ndarray, copy: bool) -> np.ndarray:
+    """uint8 or float32 images in C order, in memory; the array itself where it is that and no copy is wanted."""
+    dtype = np.dtype(np.uint8 if images.dtype == np.uint8 else np.float32)
+    is_so = (
+        images.dtype == dtype and images.flags.c_contiguous and images.ctypes.data % ALIGNMENT == 0
+    )
+    return images if is_so and not copy else aligned_copy(images, dtype)
 
 
 def factors_in(
@@ -160,21 +151,25 @@ def factors_in(
     values_key, columns = FACTORS[key]
     table, values = content[key], content.get(values_key)
     if key == values_key:
-        is_value = table.dtype.kind == "f" and table.ndim == 2
+        is_value = table.dtype.kind == "f" and table.ndim == 2 and table.size > 0
         values = table if is_value else None
         table = np.stack([levels(column) for column in table.T], axis=1) if is_value else table
     if table.ndim != 2 or table.shape[1] != len(columns):
         return table, values, content.get("factor_names")
+    if values is not None and values.shape != table.shape:
+        raise ValueError(
+            f'"{values_key}" must have the shape of "{key}", {table.shape}. Received: shape {values.shape}'
+        )
     kept = [column for column, name in enumerate(columns) if name]
     values = None if values is None else values[:, kept]
     return table[:, kept], values, [columns[column] for column in kept]
 
 
 def checked_images(images: np.ndarray) -> np.ndarray:
-    """Images as uint8, or float32 in [0, 1], shape `(n, height, width, channels)`.
+    """Images of uint8, bool or floats, shape `(n, height, width, channels)`.
 
     Raises:
-        ValueError: wrong rank, dtype or range.
+        ValueError: wrong rank or dtype.
     """
     images = as_array("images", images)
     if images.ndim not in (3, 4) or 0 in images.shape:
@@ -183,12 +178,5 @@ def checked_images(images: np.ndarray) -> np.ndarray:
             f"and no axis of length 0. Received: shape {images.shape}"
         )
     if images.dtype != np.uint8 and images.dtype.kind not in "fb":
-        raise ValueError(
-            "`images` must be uint8, bool, or floats in [0, 1]. "
-            f"Received: dtype {images.dtype}. Convert them, for instance images.astype('uint8')."
-        )
-    if images.dtype.kind == "f":
-        check_range(images)
-    if images.ndim == 3:
-        images = images[..., None]
-    return images if images.dtype == np.uint8 else images.astype(np.float32, copy=False)
+        raise ValueError(wrong_dtype(images.dtype.name, images))
+    return images if images.ndim == 4 else images[..., None]

@@ -7,12 +7,15 @@ import re
 import struct
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from zoo.datasets._arrays import Arrays
+from zoo.datasets._containers import CHUNK, LARGEST
+from zoo.datasets._paths import refuse_pointer, user_path
 
-PATTERN = re.compile(r"[-.]idx\d-ubyte(\.gz)?$")
+PATTERN = re.compile(r"[-.]idx\d-ubyte(\.gz)?$", re.IGNORECASE)
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP = b"\x1f\x8b"
 
@@ -29,16 +32,16 @@ def load_idx(path: str | os.PathLike, labels: str | os.PathLike | None = None) -
         A dataset with the name of the file, and the factor `label`, or none where there are no labels.
 
     Raises:
-        ValueError: a file is missing, cut off or no IDX file, or the labels are not one per image.
+        ValueError: a file is missing, cut off, no IDX file or larger than 8 GiB, or the labels are not one per image.
     """
-    path = Path(path)
+    path = user_path(path)
     images = read_idx(path)
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise ValueError(
             f"{path} must hold images: bytes with 3 or 4 axes. Received: shape {images.shape}, "
             f"dtype {images.dtype}"
         )
-    found = read_idx(Path(labels)) if labels is not None else _labels_beside(path)
+    found = read_idx(user_path(labels)) if labels is not None else _labels_beside(path)
     if found is not None and found.shape != images.shape[:1]:
         raise ValueError(
             f"The labels must be one per image of {path}. "
@@ -56,7 +59,7 @@ def read_idx(path: Path) -> np.ndarray:
     then the items.
 
     Raises:
-        ValueError: the file is missing, cut off, or no IDX file.
+        ValueError: the file is missing, cut off, no IDX file, or larger than 8 GiB.
 
     Reference:
         LeCun, Cortes & Burges, "The MNIST database of handwritten digits", section "File formats".
@@ -82,19 +85,32 @@ def read_idx(path: Path) -> np.ndarray:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _unpacked(path: Path) -> bytes:
-    if not path.is_file():
+def _unpacked(path: Path) -> bytearray:
+    if not os.path.isfile(path):
         raise ValueError(f"No file {path}. Expected an IDX file, gzipped or not.")
-    content = path.read_bytes()
-    if not content.startswith(GZIP):
-        return content
+    refuse_pointer(path)
     try:
-        return gzip.decompress(content)
+        with path.open("rb") as file:
+            is_packed = file.read(2) == GZIP
+        with gzip.open(path) if is_packed else path.open("rb") as file:
+            return _up_to_largest(path, file)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"Cannot unpack {path}: {error}. Copy or download it again.") from None
 
 
+def _up_to_largest(path: Path, file: BinaryIO) -> bytearray:
+    content = bytearray()
+    while part := file.read(CHUNK):  # a small gzipped file may unpack to any size
+        content += part
+        if len(content) > LARGEST:
+            raise ValueError(
+                f"{path} holds more than {LARGEST / 2**30:.0f} GiB, which are not read."
+            )
+    return content
+
+
 def _labels_beside(path: Path) -> np.ndarray | None:
-    name = path.name.replace("images", "labels").replace("idx3", "idx1")
+    words = {"images": "labels", "IMAGES": "LABELS", "idx3": "idx1", "IDX3": "IDX1"}
+    name = re.sub("|".join(words), lambda word: words[word[0]], path.name)
     beside = path.with_name(name)
     return read_idx(beside) if name != path.name and beside.is_file() else None

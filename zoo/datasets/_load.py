@@ -11,6 +11,7 @@ from zoo import registry
 from zoo.datasets import _containers, _idx
 from zoo.datasets._arrays import Arrays
 from zoo.datasets._folder import load_folder
+from zoo.datasets._paths import user_path
 from zoo.datasets._splits import held_out, split
 from zoo.datasets._tfds import PREFIX, load_tfds
 from zoo.datasets.base import Dataset
@@ -85,14 +86,14 @@ def _reader(text: str) -> Callable[..., Dataset] | None:
     """What reads a path; `None` for text that is none."""
     if text.startswith(PREFIX):
         return load_tfds
-    if text.endswith(_containers.SUFFIXES):
+    if text.lower().endswith(_containers.SUFFIXES):
         return Arrays.from_file
     if _idx.PATTERN.search(text):
         return _idx.load_idx
     if text in registry.names("datasets"):
         return None
     names_a_path = (os.sep in text or "\\" in text) and "(" not in text
-    return load_folder if names_a_path or os.path.isdir(text) else None
+    return load_folder if names_a_path or os.path.isdir(user_path(text)) else None
 
 
 def _part(text: str, parts: Any, number: int) -> Dataset:

@@ -6,6 +6,8 @@ import numpy as np
 
 from zoo.datasets.base import Dataset, checked_integers
 
+MOST_VALUES = 10_000_000  # of a factor: its values are kept in an array
+
 
 class Tabled(Dataset):
     """A dataset whose images are in any order and number, so that a table says the factors of each."""
@@ -126,6 +128,10 @@ def values_by_level(
         (array([0.1, 0.5, nan]),)
     """
     values = as_array("factor_values", values)
+    if values.ndim == 1:
+        values = values[:, None]
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"`factor_values` must be numbers. Received: dtype {values.dtype}")
     if values.shape != table.shape:
         raise ValueError(
             f"`factor_values` must have the shape of the factors, {table.shape}. "
@@ -174,6 +180,11 @@ def checked_table(factors: np.ndarray, n: int) -> np.ndarray:
     if factors.shape[1] == 0 or factors.min() < 0:
         received = "no columns" if factors.shape[1] == 0 else f"a value of {factors.min()}"
         raise ValueError(f"`factors` must be integers {expected}. Received: {received}")
+    if factors.max() >= MOST_VALUES:
+        raise ValueError(
+            f"`factors` must be integers {expected}, up to {MOST_VALUES - 1}. Received: a value of {factors.max()}. "
+            "Count its values anew, by numpy.unique(factor, return_inverse=True)[1]."
+        )
     return factors
 
 
@@ -185,7 +196,10 @@ def checked_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
     """
     if names is None:
         return tuple(f"factor_{column}" for column in range(columns))
-    names = (names,) if isinstance(names, str) else tuple(map(str, names))
+    names = (names,) if isinstance(names, str) else tuple(np.ravel(np.array(names, dtype=object)))
+    names = tuple(n.decode(errors="replace") if isinstance(n, bytes) else n for n in names)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"`factor_names` must be words. Received: {names}")
     if len(names) != columns or len(set(names)) != columns:
         raise ValueError(
             f"`factor_names` must be {columns} different names, one per factor. Received: {names}"
@@ -208,11 +222,11 @@ def checked_sizes(
     """
     if sizes is None:
         return tuple(value + 1 for value in largest)
-    sizes = tuple(np.asarray(sizes).tolist())
-    if len(sizes) != len(largest):
-        raise ValueError(
-            f"`factor_sizes` must be {len(largest)} integers, one per factor. Received: {sizes}"
-        )
+    expected = f"{len(largest)} integers, one per factor, at most {MOST_VALUES}"
+    sizes = checked_integers("factor_sizes", sizes, ndim=1, expected=f"that are {expected}")
+    sizes = tuple(sizes.tolist())
+    if len(sizes) != len(largest) or max(sizes, default=0) > MOST_VALUES:
+        raise ValueError(f"`factor_sizes` must be {expected}. Received: {sizes}")
     for name, size, value in zip(names, sizes, largest, strict=True):
         if value >= size:
             raise ValueError(f'Factor "{name}" must be from 0 to {size - 1}. Received: {value}')

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets._arrays import SAMPLE, white_of
+from zoo import progress
 from zoo.datasets._network import some_server_answers
 from zoo.datasets._pictures import Fit
 from zoo.datasets._table import Tabled, values_by_level
@@ -22,13 +22,15 @@ SPEC = re.compile(r"([^\[\]]+)(?:\[(.*)\])?")
 SIZES = {"celeb_a": 64}  # what papers resize the pictures to
 LARGEST = 4 * 2**30  # bytes of encoded pictures in memory
 READ = 4096  # records parsed at once
+DECODED = 1000  # pictures decoded at once
+SLOW = 100_000  # binary pictures from which on a progress bar is drawn
 
 
 class Records(Tabled):
     """Pictures of a prepared TFDS split: kept encoded in memory, decoded when they are used.
 
-    Encoded they take a tenth of their pixels or less (dSprites 0.3 GiB instead of 2.8), and nothing is decoded before
-    training starts.
+    Encoded they take a tenth of their pixels or less (dSprites 0.3 GiB instead of 2.8). Before training starts they
+    are decoded up to the first pixel above 1: where there is none, 0 and 1 are black and white.
 
     Args:
         name: of the dataset.
@@ -38,13 +40,12 @@ class Records(Tabled):
     """
 
     image_dtype = "uint8"
-    _white: int | None = None
 
     def __init__(self, name: str, pictures: tf.Tensor, shape: Sequence[int | None], fit: Fit):
         self.name = name
         self.image_shape = tuple(fit(pictures[0], shape).shape)
         self._pictures, self._decode = pictures, decoder(fit, shape, self.image_shape)
-        self._white = white_of(self._decode(pictures[:SAMPLE]).numpy())
+        self._white = 255 if self._largest_up_to(2) == 1 else 1
 
     def __len__(self) -> int:
         return int(self._pictures.shape[0])
@@ -53,7 +54,19 @@ class Records(Tabled):
         """Images as TensorFlow operations; see `Dataset.render`."""
         images = self._decode(tf.gather(self._pictures, indices))
         images = tf.ensure_shape(images, (indices.shape[0], *self.image_shape))
-        return images if self._white is None else images * self._white
+        return images if self._white == 1 else images * self._white
+
+    def _largest_up_to(self, enough: int) -> int:
+        """The largest value of all pixels, or the first one found that is enough."""
+        largest, count = 0, len(self)
+        starts = range(0, count, DECODED)
+        with tf.device("CPU:0"):
+            for start in progress.bar(iterable=starts, desc="check", disable=count < SLOW):
+                images = self._decode(self._pictures[start : start + DECODED])
+                largest = max(largest, int(tf.reduce_max(images)))
+                if largest >= enough:
+                    break
+        return largest
 
 
 def decoder(

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageColor, UnidentifiedImageError
 
 from zoo.checks import check_integer
+from zoo.datasets._paths import refuse_pointer
 
 # What is read, by the first bytes of a file and not by its name; formats that run programs are not among them.
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")
@@ -198,6 +199,7 @@ class _Errors:
             ) from None
         reason = _reason(error)
         if isinstance(error, UnidentifiedImageError):
+            refuse_pointer(self.file)
             reason = f"it is no {KNOWN} picture" if os.path.getsize(self.file) else "it is empty"
         raise ValueError(f"Cannot decode {self.file}: {reason}. Remove or replace it.") from None
 

@@ -1,7 +1,7 @@
 """What a model offers to other programs: functions of tensors with named inputs and outputs."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -63,13 +63,19 @@ def _small(function: Callable) -> Callable:
     return traced
 
 
-def write(functions: Mapping[str, Callable], folder: str, default: str | None = None) -> None:
+def write(
+    functions: Mapping[str, Callable],
+    folder: str,
+    default: str | None = None,
+    weights: Sequence[tf.Variable] = (),
+) -> None:
     """Writes a SavedModel whose signatures are these functions.
 
     Args:
         functions: `tf.function`s with one input signature each.
         folder: where it goes.
         default: which of them also is `serving_default`.
+        weights: variables that it holds first, in this order, whether functions use them or not.
     """
     module = tf.Module()
     traced = {}
@@ -77,7 +83,8 @@ def write(functions: Mapping[str, Callable], folder: str, default: str | None = 
         setattr(module, name, function)
         traced[name] = function.get_concrete_function()
     # Only what the traces use, as tf.Variables: Keras' own would be stored twice.
-    variables = {id(v): v for trace in traced.values() for v in trace.variables}
+    used = [v for trace in traced.values() for v in trace.variables]
+    variables = {id(v): v for v in [*weights, *used]}
     module.weights = list(variables.values())
     if default is not None:
         traced["serving_default"] = traced[default]

@@ -5,6 +5,7 @@ import os
 from zoo import files, layouts
 from zoo.export import _functions
 from zoo.export._fidelity import Exported
+from zoo.export._weights import served
 
 
 def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> Exported:
@@ -46,6 +47,8 @@ def saved_model(model, path: str | os.PathLike, *, overwrite: bool = False) -> E
         TensorShape([3, 8, 8, 1])
     """
     with files.whole_folder(path, overwrite=overwrite, layout=layouts.SAVED_MODEL) as folder:
-        _functions.write(_functions.of(model, guards=True), str(folder), default="encode")
+        weights = [weight.value for weight in served(model)]
+        functions = _functions.of(model, guards=True)
+        _functions.write(functions, str(folder), default="encode", weights=weights)
         size = files.size_of(folder)
     return Exported(files.path_of(path), size, {})

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from zoo import networks
 from zoo.checks import check_integer
+from zoo.models import _losses
 from zoo.models.vae import VAE, ElboTerms, adam, share_of_mean, update, watching
 from zoo.optimizers import loss_scaled
 
@@ -58,7 +59,8 @@ class Adversarial(VAE):
         """One update of the discriminator.
 
         Args:
-            values_of: gives values by name, among them the `discriminator_loss` whose mean is lowered.
+            values_of: gives values by name, among them the `discriminator_loss` whose mean is lowered, losses of layers
+                included.
 
         Returns:
             These values and the norm of the gradient.
@@ -75,21 +77,38 @@ class Adversarial(VAE):
 class LatentAdversarial(Adversarial):
     """A VAE whose discriminator tells latents of q(z) from latents of another distribution r(z).
 
+    Weights of images count in the VAE's loss; the discriminator sees the latents of all images alike.
+
     Args:
         image_shape: `(height, width, channels)`.
         latent_dim: number of latents.
         discriminator_layers: hidden layers of 1000 units.
+        discriminator: `keras.Model` from `(batch, latent_dim)` to `(batch, 2)`, in place of these layers.
         **kwargs: of `VAE`.
     """
 
     def __init__(
-        self, image_shape, latent_dim: int = 10, *, discriminator_layers: int = 6, **kwargs
+        self,
+        image_shape,
+        latent_dim: int = 10,
+        *,
+        discriminator_layers: int = 6,
+        discriminator: keras.Model | None = None,
+        **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
         self.discriminator_layers = check_integer(
             "discriminator_layers", discriminator_layers, least=1
         )
-        self.discriminator = networks.discriminator(
+        self.discriminator = networks.check_network(
+            discriminator or self._default_discriminator(),
+            "discriminator",
+            (self.latent_dim,),
+            (2,),
+        )
+
+    def _default_discriminator(self) -> keras.Model:
+        return networks.discriminator(
             self.latent_dim,
             hidden_layers=self.discriminator_layers,
             seed=self.seed_for(2),
@@ -98,31 +117,36 @@ class LatentAdversarial(Adversarial):
 
     def log_density_ratio(self, latents: tf.Tensor) -> tf.Tensor:
         """The discriminator's estimate of log q(z) - log r(z), `(batch,)`; its mean over q(z) is KL(q(z) || r(z))."""
-        logits = self.discriminator(latents)
+        logits = networks.applied(self.discriminator, latents)
         return logits[:, 0] - logits[:, 1]
 
-    def adversarial_step(self, images, others: tf.Tensor, seed) -> dict[str, tf.Tensor]:
+    def adversarial_step(
+        self, images, others: tf.Tensor, seed, weights=None
+    ) -> dict[str, tf.Tensor]:
         """One update of the VAE on images, then one of the discriminator on their latents and on the others.
 
         Args:
             images: `(batch, *image_shape)`.
             others: latents of r(z), `(any, latent_dim)`.
             seed: two integers, for the sample of q(z|x).
+            weights: of the images, `(batch,)`, or None.
         """
         with watching(self.elbo_variables) as tape:
             terms: ElboTerms = self.elbo_terms(images, training=True, seed=seed)
-            values = self.objective(terms)
+            values = self.minimized(terms, weights)
             loss = share_of_mean(values["loss"], self.optimizer)
         update(self.optimizer, loss, self.elbo_variables, tape)
-        loss = self.train_discriminator(terms.latents, others)
-        return self.track({**values, "discriminator_loss": loss})
+        return self.track(_losses.together(values, self.train_discriminator(terms.latents, others)))
 
-    def train_discriminator(self, latents: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-        """One update of the discriminator; returns its loss."""
-        values = self.update_discriminator(
-            lambda: {"discriminator_loss": self.discriminator_loss(latents, others)}
-        )
-        return values["discriminator_loss"]
+    def train_discriminator(self, latents: tf.Tensor, others: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One update of the discriminator; returns its loss, and that of its layers, by name."""
+
+        def values_of() -> dict[str, tf.Tensor]:
+            values = {"discriminator_loss": self.discriminator_loss(latents, others)}
+            losses = _losses.of_layers(self.discriminator)
+            return _losses.added(values, "discriminator_loss", losses)
+
+        return self.update_discriminator(values_of)
 
     def discriminator_loss(self, latents: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy of telling latents of q(z) from the others; ln 2 when it cannot.
@@ -131,7 +155,7 @@ class LatentAdversarial(Adversarial):
         """
         sizes = [tf.shape(latents)[0], tf.shape(others)[0]]
         both = tf.stop_gradient(tf.concat([latents, others], axis=0))
-        logits = self.discriminator(both, training=True)
+        logits = networks.applied(self.discriminator, both, training=True)
         real, fake = tf.split(logits[:, 0] - logits[:, 1], sizes)
         # The cross-entropy of two logits is softplus of wrong minus right.
         real_loss = tf.reduce_mean(tf.nn.softplus(-real))
@@ -140,17 +164,24 @@ class LatentAdversarial(Adversarial):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {**super().get_config(), "discriminator_layers": self.discriminator_layers}
+        own = {
+            "discriminator_layers": self.discriminator_layers,
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+        }
+        return {**super().get_config(), **own}
 
 
 def gradient_norm(gradients: Sequence[tf.Tensor], optimizer: keras.Optimizer) -> tf.Tensor:
-    """Euclidean norm of the gradient of a mean loss, all variables together; 0 for an update that is skipped.
+    """Euclidean norm of the gradient of a mean loss, of all variables and all replicas of a strategy together.
 
-    The optimizer of a network in float16 skips an update whose scaled gradient is too large for that type.
+    It is 0 for an update that is skipped: the optimizer of a network in float16 skips one whose scaled gradient is too
+    large for that type.
     """
-    scale = share_of_mean(tf.ones(()), optimizer)
     known = [tf.cast(gradient, tf.float32) for gradient in gradients if gradient is not None]
-    norm = tf.linalg.global_norm(known) / scale
+    replica = tf.distribute.get_replica_context()
+    if replica.num_replicas_in_sync > 1:
+        known = replica.all_reduce(tf.distribute.ReduceOp.SUM, known)
+    norm = tf.linalg.global_norm(known) / optimizer.scale_loss(tf.ones(()))
     skips = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     return tf.where(tf.math.is_finite(norm), norm, 0.0) if skips else norm
 
@@ -161,7 +192,7 @@ def grouped(batches: tf.data.Dataset, size: int) -> tf.data.Dataset:
     A finite dataset is passed through `size` times, so that there are as many tuples as batches.
 
     Args:
-        batches: of tensors.
+        batches: of tensors, or of tuples of them.
         size: batches for each tuple.
 
     Example:
@@ -173,8 +204,14 @@ def grouped(batches: tf.data.Dataset, size: int) -> tf.data.Dataset:
     is_endless = count == tf.data.INFINITE_CARDINALITY
     windows = (batches if is_endless else batches.repeat(size)).window(size, drop_remainder=True)
 
-    def members(window: tf.data.Dataset):
-        return (tuple(window.skip(i).take(1).get_single_element() for i in range(size)),)
+    def members(*window: tf.data.Dataset):
+        return (tuple(_row(window, number) for number in range(size)),)
 
     groups = windows.map(members)
     return groups if count < 0 else groups.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def _row(window: Sequence[tf.data.Dataset], number: int):
+    """The element of this number of a window, whose parts are datasets."""
+    parts = tuple(part.skip(number).take(1).get_single_element() for part in window)
+    return parts if len(parts) > 1 else parts[0]

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo.checks import check_integer, check_range, out_of_range
+from zoo.checks import check_integer
+from zoo.models import _weights
+from zoo.pixels import TOLERANCE, Pixels, out_of_range, wrong_dtype
 
 DEFAULT_BATCH_SIZE = 64
 PREFETCH = 2
@@ -18,42 +20,57 @@ MARK = "zoo: "
 
 
 def as_batches(
-    x, image_shape: Sequence[int], *, batch_size: int | None, shuffle: bool, seed: int | None
+    x,
+    image_shape: Sequence[int],
+    *,
+    batch_size: int | None,
+    shuffle: bool,
+    seed: int | None,
+    weights=None,
 ) -> tf.data.Dataset:
-    """A `tf.data.Dataset` of image batches `(batch, height, width, channels)`.
+    """A `tf.data.Dataset` of image batches `(batch, height, width, channels)`, or of `(images, weights)`.
 
     Args:
-        x: images as an array or tensor, or a `tf.data.Dataset` of batches of images, of `(images, labels)` tuples
-            or of dictionaries with an `"image"`; labels are ignored.
+        x: images as an array, a tensor or `Pixels`, or a `tf.data.Dataset` of batches of images, of `(images, labels)`
+            or `(images, labels, weights)` tuples or of dictionaries with an `"image"`; labels are ignored.
         image_shape: `(height, width, channels)` that the model expects.
         batch_size: for arrays; default 64.
         shuffle: whether an array is shuffled anew each epoch.
         seed: of that shuffling.
+        weights: `(n,)`, for arrays: weights of the images.
 
     Raises:
         ValueError: wrong type, rank, size, channels, dtype, range or NaN.
     """
     if isinstance(x, tf.data.Dataset):
         _refuse_batch_size(batch_size)
+        _weights.refuse_beside_pipeline(weights)
         return _from_dataset(x, image_shape)
-    check_array(x, image_shape)
+    pixels = as_pixels(x, image_shape)
     batch_size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
     check_integer("batch_size", batch_size, least=1)
-    return _from_array(x, batch_size, shuffle, seed)
+    return _from_pixels(pixels, batch_size, shuffle, seed, _weights.checked(weights, x))
 
 
 def as_pairs(
-    x, image_shape: Sequence[int], *, batch_size: int | None, shuffle: bool, seed: int | None
+    x,
+    image_shape: Sequence[int],
+    *,
+    batch_size: int | None,
+    shuffle: bool,
+    seed: int | None,
+    weights=None,
 ) -> tf.data.Dataset:
     """A `tf.data.Dataset` of pairs `(first, second)` of image batches, both `(batch, height, width, channels)`.
 
     Args:
-        x: a `tf.data.Dataset` of tuples that begin with two batches of images; what follows, such as labels of what
-            changed, is ignored.
+        x: a `tf.data.Dataset` of tuples that begin with two batches of images; a third part of one float for each pair
+            weighs it, and what else follows, such as labels of what changed, is ignored.
         image_shape: `(height, width, channels)` that the model expects.
         batch_size: must be None.
         shuffle: not used: a pipeline has its own order.
         seed: not used.
+        weights: must be None.
 
     Raises:
         ValueError: no such pairs, or images of the wrong size, dtype or range.
@@ -66,14 +83,16 @@ def as_pairs(
     if parts[1].shape.rank not in (None, len(image_shape) + 1):
         raise _no_pairs(f"tuples whose second part has shape {tuple(parts[1].shape)}")
     _refuse_batch_size(batch_size)
+    _weights.refuse_beside_pipeline(weights)
     for part in parts:
         _check_spec(part, image_shape)
 
-    def checked(first, second, *_):
+    def checked(first, second, *others):
+        weights = _weights.of_element((first, second, *others), only_floats=True)
         same = tf.equal(tf.shape(first)[0], tf.shape(second)[0])
         message = f"{MARK}Expected pairs of image batches of the same length."
         with tf.control_dependencies([tf.debugging.Assert(same, [message])]):
-            return _checked(first, image_shape), _checked(second, image_shape)
+            return _checked(first, image_shape), _checked(second, image_shape), *weights
 
     return _without_autotune(x.map(checked))
 
@@ -127,20 +146,26 @@ def count_images(x) -> int | None:
     return int(_without_autotune(counts).reduce(tf.constant(0, tf.int64), tf.add))
 
 
-def check_array(images, image_shape: Sequence[int]) -> None:
-    """Raises `ValueError` unless `images` is an array of valid images."""
+def as_pixels(images, image_shape: Sequence[int]) -> Pixels:
+    """The images of an array, where they lie; raises `ValueError` unless they are valid."""
     if not hasattr(images, "shape") or not hasattr(images, "dtype"):
         raise ValueError(
             "Expected images as a NumPy array, a tensor or a tf.data.Dataset. "
             f"Received: {type(images).__name__}."
         )
     check_shape(tuple(images.shape), image_shape)
-    check_dtype(tf.as_dtype(images.dtype))
-    images = np.asarray(images)
-    if len(images) == 0:
+    if isinstance(images, Pixels):
+        return images
+    values = np.asarray(images)
+    check_dtype(tf.as_dtype(images.dtype), values)
+    if len(values) == 0:
         raise ValueError("Expected at least one image. Received: an array of length 0.")
-    if images.dtype != np.uint8:
-        check_range(images)
+    return Pixels(values)
+
+
+def as_read(images):
+    """The checked images of a single step, an array or several nested ones, as their numbers mean them."""
+    return tf.nest.map_structure(lambda array: Pixels(np.asarray(array)).read(slice(None)), images)
 
 
 def check_shape(shape: tuple, image_shape: Sequence[int]) -> None:
@@ -163,13 +188,10 @@ def check_shape(shape: tuple, image_shape: Sequence[int]) -> None:
     raise ValueError(f"Expected images of shape {expected}. Received: shape {shape}.{hint}")
 
 
-def check_dtype(dtype: tf.DType) -> None:
-    """Raises `ValueError` unless the dtype is floating or uint8."""
+def check_dtype(dtype: tf.DType, images: np.ndarray | None = None) -> None:
+    """Raises `ValueError` unless the dtype, which is that of `images`, is floating or uint8."""
     if not (dtype.is_floating or dtype == tf.uint8):
-        raise ValueError(
-            "Expected float images in [0, 1] or uint8 images in 0 ... 255. "
-            f"Received: dtype {dtype.name}. Convert them with images.astype('float32')."
-        )
+        raise ValueError(wrong_dtype(dtype.name, images))
 
 
 @contextlib.contextmanager
@@ -187,27 +209,37 @@ def faults_as_value_errors():
     raise ValueError(message)
 
 
-def _from_array(images, batch_size: int, shuffle: bool, seed: int | None) -> tf.data.Dataset:
-    images = tf.convert_to_tensor(np.asarray(images))
-    if images.dtype not in (tf.float32, tf.uint8):
-        images = tf.cast(images, tf.float32)
-    indices = tf.data.Dataset.range(len(images))
+def _from_pixels(
+    pixels: Pixels, batch_size: int, shuffle: bool, seed: int | None, weights: np.ndarray | None
+) -> tf.data.Dataset:
+    rows = tf.data.Dataset.range(len(pixels))
     if shuffle:
-        indices = indices.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
-    batches = indices.batch(batch_size).map(lambda rows: tf.gather(images, rows))
+        rows = rows.shuffle(len(pixels), seed=seed, reshuffle_each_iteration=True)
+    gather = pixels.gatherer()
+
+    def batch(rows):
+        images = gather(rows)
+        return images if weights is None else (images, tf.gather(weights, rows))
+
+    batches = rows.batch(batch_size).map(batch)
     return _without_autotune(batches.prefetch(PREFETCH))
 
 
 def _from_dataset(dataset: tf.data.Dataset, image_shape: Sequence[int]) -> tf.data.Dataset:
-    dataset = dataset.map(_image_of)
-    spec = dataset.element_spec
+    spec = dataset.map(_image_of).element_spec
     if not isinstance(spec, tf.TensorSpec):
         raise ValueError(
             "Expected a tf.data.Dataset of image batches. Received: elements of "
             f"{type(spec).__name__}."
         )
     _check_spec(spec, image_shape)
-    return _without_autotune(dataset.map(lambda images: _checked(images, image_shape)))
+
+    def checked(*element):
+        images = _checked(_image_of(*element), image_shape)
+        weights = _weights.of_element(element)
+        return (images, *weights) if weights else images
+
+    return _without_autotune(dataset.map(checked))
 
 
 def _is_endless(dataset: tf.data.Dataset) -> bool:
@@ -273,12 +305,15 @@ def _checked(images: tf.Tensor, image_shape: Sequence[int]) -> tf.Tensor:
     images = tf.ensure_shape(images, (None, *image_shape))
     if images.dtype == tf.uint8:
         return images
+    images = tf.cast(images, tf.float32)
     low, high = tf.reduce_min(images), tf.reduce_max(images)
-    message = tf.strings.format(MARK + out_of_range("{}", "{}"), (low, high))
+    before, between, after = (MARK + out_of_range("|", "|")).split("|")
+    ends = [tf.strings.as_string(end, precision=9, shortest=True) for end in (low, high)]
+    message = tf.strings.join([before, ends[0], between, ends[1], after])
     # A comparison with NaN is false, so NaN fails here too.
-    valid = tf.logical_and(low >= 0, high <= 1)
+    valid = tf.logical_and(low >= -TOLERANCE, high <= 1 + TOLERANCE)
     with tf.control_dependencies([tf.debugging.Assert(valid, [message])]):
-        return tf.cast(images, tf.float32)
+        return tf.clip_by_value(images, 0, 1)
 
 
 def _without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:

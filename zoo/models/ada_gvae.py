@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 from zoo import registry
 from zoo.checks import check_integer
-from zoo.models import _inputs
+from zoo.models import _inputs, _weights
 from zoo.models.beta_vae import BetaVAE
 from zoo.models.vae import ElboTerms
 from zoo.schedules import Schedule
@@ -104,6 +104,15 @@ class AdaGVAE(BetaVAE):
         posterior = self.shared(self.encode(images, training=True))
         return self.terms_under(posterior, images, training=True)
 
+    def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """Pairs as they are: `(first, second)`, or `(first, second, weights)`."""
+        return batches
+
+    def training_weights(self, data) -> tf.Tensor | None:
+        """The weights of pairs for their first images, then for their second ones."""
+        weights = super().training_weights(data)
+        return None if weights is None else tf.tile(weights, (2,))
+
     def shared(self, posterior: tfd.Distribution) -> tfd.Distribution:
         """Posteriors of pairs, in which shared latents have the average of both.
 
@@ -121,15 +130,25 @@ class AdaGVAE(BetaVAE):
         scale = tf.where(is_shared, tf.sqrt(variance), scales)
         return tfd.Independent(tfd.Normal(mean, scale), 1)
 
-    def _batches(self, x, batch_size, shuffle=False, read=_inputs.as_batches) -> tf.data.Dataset:
+    def _batches(
+        self, x, batch_size, shuffle=False, read=_inputs.as_batches, weights=None
+    ) -> tf.data.Dataset:
         if read is _inputs.as_batches and _inputs.are_pairs(x):  # to evaluate, each by itself
-            x = x.map(lambda first, second, *_: tf.concat([first, second], axis=0))
-        return super()._batches(x, batch_size, shuffle, read)
+            x = x.map(_each_by_itself)
+        return super()._batches(x, batch_size, shuffle, read, weights)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         k = list(self.k) if isinstance(self.k, tuple) else self.k
         return {**super().get_config(), "averaging": self.averaging, "k": k}
+
+
+def _each_by_itself(first, second, *others):
+    """The images of pairs, as an element of a pipeline of images, with the weights of the pairs if there are some."""
+    images = tf.concat([first, second], axis=0)
+    weights = _weights.of_element((first, second, *others), only_floats=True)
+    weights = [tf.tile(each, (2,)) for each in weights]
+    return (images, *weights, *weights) if weights else images
 
 
 def _check_k(k: int | str | Sequence[int]) -> int | str | tuple[int, int]:

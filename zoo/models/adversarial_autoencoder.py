@@ -27,6 +27,7 @@ class AdversarialAutoencoder(LatentAdversarial):
         latent_dim: number of latents.
         gamma: weight >= 0 of the adversarial term, or a schedule.
         discriminator_layers: hidden layers of 1000 units; 2 in Makhzani et al.
+        discriminator: `keras.Model` from `(batch, latent_dim)` to `(batch, 2)`, in place of these layers.
         **kwargs: of `VAE`, without `free_bits`, since the loss weighs no KL divergence.
 
     Example:
@@ -50,11 +51,14 @@ class AdversarialAutoencoder(LatentAdversarial):
         *,
         gamma: float | Schedule = 1.0,
         discriminator_layers: int = 2,
+        discriminator: keras.Model | None = None,
         **kwargs,
     ):
-        super().__init__(
-            image_shape, latent_dim, discriminator_layers=discriminator_layers, **kwargs
-        )
+        networks = {
+            "discriminator_layers": discriminator_layers,
+            "discriminator": discriminator,
+        }
+        super().__init__(image_shape, latent_dim, **networks, **kwargs)
         self.gamma = check_weight("gamma", gamma)
 
     def tracked(self) -> list[str]:
@@ -75,11 +79,11 @@ class AdversarialAutoencoder(LatentAdversarial):
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         """One update of the autoencoder, then one of the discriminator."""
-        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
         # The autoencoder draws one seed a step, as a plain VAE does; the discriminator's is derived from it.
         seed = self.next_seed()
         others = self.prior.sample(tf.shape(images)[0], seed=tf.random.fold_in(seed, 1))
-        return self.adversarial_step(images, others, seed)
+        return self.adversarial_step(images, others, seed, weights)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from zoo.models import _weights
 from zoo.models._adversarial import LatentAdversarial
 from zoo.models.vae import ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
@@ -27,6 +28,7 @@ class FactorVAE(LatentAdversarial):
         latent_dim: number of latents.
         gamma: weight >= 0 of the total correlation, or a schedule. The paper's best mean on 2D Shapes is 40.
         discriminator_layers: hidden layers of 1000 units. The papers say 6 layers; ports take 5 or 6 hidden ones.
+        discriminator: `keras.Model` from `(batch, latent_dim)` to `(batch, 2)`, in place of these layers.
         **kwargs: of `VAE`.
 
     Example:
@@ -49,11 +51,14 @@ class FactorVAE(LatentAdversarial):
         *,
         gamma: float | Schedule = 40.0,
         discriminator_layers: int = 6,
+        discriminator: keras.Model | None = None,
         **kwargs,
     ):
-        super().__init__(
-            image_shape, latent_dim, discriminator_layers=discriminator_layers, **kwargs
-        )
+        networks = {
+            "discriminator_layers": discriminator_layers,
+            "discriminator": discriminator,
+        }
+        super().__init__(image_shape, latent_dim, **networks, **kwargs)
         self.gamma = check_weight("gamma", gamma)
 
     def tracked(self) -> list[str]:
@@ -73,7 +78,7 @@ class FactorVAE(LatentAdversarial):
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         """Algorithm 2: one update of the VAE, then one of the discriminator."""
-        images, others, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, others, weights = keras.utils.unpack_x_y_sample_weight(data)
         if others is None:
             raise ValueError(
                 "Expected two independent batches of images for a step of FactorVAE. Received one. "
@@ -85,11 +90,14 @@ class FactorVAE(LatentAdversarial):
         # discriminator would learn to tell the encoder's last step, and its gradient would amplify each step.
         latents = self.encode(others, training=True).sample(seed=tf.random.fold_in(seed, 1))
         permuted = permute_dims(latents, tf.random.fold_in(seed, 2))
-        return self.adversarial_step(images, permuted, seed)
+        return self.adversarial_step(images, permuted, seed, weights)
 
     def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Pairs of independent batches."""
-        return paired(batches)
+        """Pairs of independent batches, then the weights of the first one's images, if there are some."""
+        pairs = paired(batches)
+        if not _weights.are_in(batches):
+            return pairs
+        return pairs.map(lambda batch, other: (batch[0], other[0], batch[1]))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -128,6 +136,6 @@ def paired(batches: tf.data.Dataset) -> tf.data.Dataset:
     followed = (
         batches if count == tf.data.INFINITE_CARDINALITY else batches.concatenate(batches.take(1))
     )
-    nothing = tf.zeros((0, *spec.shape[1:]), spec.dtype)
+    nothing = tf.nest.map_structure(lambda part: tf.zeros((0, *part.shape[1:]), part.dtype), spec)
     pairs = followed.scan(nothing, lambda last, batch: (batch, (last, batch))).skip(1)
     return pairs if count < 0 else pairs.apply(tf.data.experimental.assert_cardinality(count))

@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 
 from zoo import networks
 from zoo.checks import check_integer
-from zoo.models import _latents, _reach
+from zoo.models import _latents, _losses, _reach, _weights
 from zoo.models._adversarial import Adversarial, gradient_norm, grouped
 from zoo.models.vae import adam, count, share_of_mean, update, watching
 from zoo.schedules import Schedule, check_weight, value_at
@@ -207,11 +207,12 @@ class InfoGAN(Adversarial):
         generator_loss = self.generator_loss(self._log_odds(images, training))
         information = self.information(images, latents, training)
         weight = value_at(self.information_weight, self.step)
-        return {
+        values = {
             "loss": generator_loss - weight * information,
             "generator_loss": generator_loss,
             "mutual_information": information,
         }
+        return _losses.added(values, "loss", _losses.of_layers(*self.elbo_parts()))
 
     def information(self, images, latents, training: bool = True) -> tf.Tensor:
         """The bound log Q(c|x) + H(c) in nats, `(batch,)`, whose mean over generated images is at most I(c; x)."""
@@ -222,7 +223,7 @@ class InfoGAN(Adversarial):
         return tf.nn.softplus(-fake)
 
     def discriminator_values(
-        self, images, fakes, seed, training: bool = True
+        self, images, fakes, seed, training: bool = True, weights=None
     ) -> dict[str, tf.Tensor]:
         """The discriminator's loss, `(batch,)`, on real and as many generated images; no gradient reaches these.
 
@@ -233,9 +234,13 @@ class InfoGAN(Adversarial):
             fakes: `(batch, *image_shape)`.
             seed: two integers, for what is random in it: here nothing.
             training: whether layers such as dropout behave as in training.
+            weights: of the real images, `(batch,)`, or None.
         """
         real, fake = self._scores(images, fakes, training)
-        return {"discriminator_loss": 0.5 * (tf.nn.softplus(-real) + tf.nn.softplus(fake))}
+        real_loss = _losses.weigh(tf.nn.softplus(-real), weights)
+        values = {"discriminator_loss": 0.5 * (real_loss + tf.nn.softplus(fake))}
+        losses = _losses.of_layers(self.discriminator)
+        return _losses.added(values, "discriminator_loss", losses)
 
     def _scores(self, images, fakes, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         both = tf.stop_gradient(tf.concat([images, fakes], axis=0))
@@ -252,29 +257,41 @@ class InfoGAN(Adversarial):
         return self.discriminator_steps
 
     def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Groups of as many batches as the discriminator makes updates."""
-        return grouped(batches, self.discriminator_steps)
+        """Groups of as many batches as the discriminator makes updates, and of weights, if there are some."""
+        groups = grouped(batches, self.discriminator_steps)
+        if not _weights.are_in(batches):
+            return groups
+
+        def apart(group):
+            images, weights = zip(*group, strict=True)
+            return images, weights, weights
+
+        return groups.map(apart)
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         """The discriminator's updates, then one of generator and encoder."""
-        batches = self._batches_of(data)
+        batches, weights = self._batches_of(data)
         seed = self.next_seed()
         updates = [
-            self.train_discriminator(images, tf.random.fold_in(seed, 1 + number))
+            self.train_discriminator(images, tf.random.fold_in(seed, 1 + number), weights[number])
             for number, images in enumerate(batches)
         ]
-        together = {
+        values = {
             name: tf.concat([tf.reshape(values[name], [-1]) for values in updates], axis=0)
             for name in updates[0]
         }
-        return self.track({**self.train_generator(tf.shape(batches[-1])[0], seed), **together})
+        if _losses.NAME in values:
+            values[_losses.NAME] = tf.reduce_mean(values[_losses.NAME])
+        of_generator = self.train_generator(tf.shape(batches[-1])[0], seed)
+        return self.track(_losses.together(of_generator, values))
 
-    def train_discriminator(self, images, seed) -> dict[str, tf.Tensor]:
+    def train_discriminator(self, images, seed, weights=None) -> dict[str, tf.Tensor]:
         """One update of the discriminator; gives its values and the norm of its gradient."""
         images = self._scaled(images)
         fakes, _ = self.generate(tf.shape(images)[0], seed, training=True)
+        further, weighed = tf.random.fold_in(seed, 2), _given(weights)
         return self.update_discriminator(
-            lambda: self.discriminator_values(images, fakes, tf.random.fold_in(seed, 2))
+            lambda: self.discriminator_values(images, fakes, further, **weighed)
         )
 
     def train_generator(self, n, seed) -> dict[str, tf.Tensor]:
@@ -287,24 +304,26 @@ class InfoGAN(Adversarial):
 
     def test_step(self, data) -> dict[str, tf.Tensor]:
         """The values without an update, and the reconstruction of the images."""
-        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
         images, seed = self._scaled(images), self.next_seed()
         n = tf.shape(images)[0]
         fakes, _ = self.generate(n, tf.random.fold_in(seed, 1))
         further = tf.random.fold_in(seed, 2)
-        return self.track(
-            {
-                **self.generator_values(n, tf.random.fold_in(seed, 0), training=False),
-                **self.discriminator_values(images, fakes, further, training=False),
-                "reconstruction": self.elbo_terms(images, seed=seed).reconstruction,
-            }
+        of_generator = self.generator_values(n, tf.random.fold_in(seed, 0), training=False)
+        of_discriminator = self.discriminator_values(
+            images, fakes, further, training=False, **_given(weights)
         )
+        reconstruction = self.elbo_terms(images, seed=seed).reconstruction
+        reported = {"reconstruction": _losses.weigh(reconstruction, weights)}
+        return self.track(_losses.together(of_generator, of_discriminator, reported))
 
-    def _batches_of(self, data) -> tuple:
-        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    def _batches_of(self, data) -> tuple[tuple, tuple]:
+        """The batches of a step, and as many weights of their images, or Nones."""
+        images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
         batches = images if isinstance(images, (tuple, list)) else (images,)
         if len(batches) == self.discriminator_steps:
-            return tuple(batches)
+            several = isinstance(weights, (tuple, list))
+            return tuple(batches), tuple(weights) if several else (weights,) * len(batches)
         raise ValueError(
             f"Expected {self.discriminator_steps} batches of images for a step of {type(self).__name__}, one for each "
             f"update of its discriminator. Received {len(batches)}. Call fit(images), or "
@@ -339,3 +358,8 @@ class InfoGAN(Adversarial):
 
 def _joined(continuous: tfd.Distribution, blocks: Sequence[tfd.Distribution]) -> tfd.Distribution:
     return _latents.Joint(continuous, blocks) if blocks else continuous
+
+
+def _given(weights) -> dict[str, tf.Tensor]:
+    """The argument for weights, where there are some: a subclass need not know it."""
+    return {} if weights is None else {"weights": weights}

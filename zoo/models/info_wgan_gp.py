@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from zoo import networks
+from zoo.models import _losses
 from zoo.models.info_gan import InfoGAN
 from zoo.models.vae import adam
 from zoo.schedules import Schedule, check_weight, value_at
@@ -92,7 +93,7 @@ class InfoWGANGP(InfoGAN):
         return -fake
 
     def discriminator_values(
-        self, images, fakes, seed, training: bool = True
+        self, images, fakes, seed, training: bool = True, weights=None
     ) -> dict[str, tf.Tensor]:
         """The critic's loss and its terms, each `(batch,)`, on real and as many generated images.
 
@@ -103,15 +104,20 @@ class InfoWGANGP(InfoGAN):
             fakes: `(batch, *image_shape)`.
             seed: two integers, for the places of the penalty.
             training: whether layers such as dropout behave as in training.
+            weights: of the real images, `(batch,)`, or None.
         """
         real, fake = self._scores(images, fakes, training)
+        real = _losses.weigh(real, weights)
+        # Read here: the penalty calls the critic anew, on images that are neither.
+        losses = _losses.of_layers(self.discriminator)
         penalty = self.gradient_penalty(images, fakes, seed, training)
         weight = value_at(self.penalty_weight, self.step)
-        return {
+        values = {
             "discriminator_loss": fake - real + weight * penalty,
             "wasserstein": real - fake,
             "gradient_penalty": penalty,
         }
+        return _losses.added(values, "discriminator_loss", losses)
 
     def gradient_penalty(self, images, fakes, seed, training: bool = True) -> tf.Tensor:
         """(|grad D(x')| - 1)^2 at one place between each real and generated image, `(batch,)`."""

@@ -15,7 +15,7 @@ import tensorflow_probability as tfp
 
 from zoo import likelihoods, networks
 from zoo.checks import check_integer
-from zoo.models import _inputs, _latents, _rates, _reach
+from zoo.models import _averages, _inputs, _latents, _losses, _rates, _reach, _traces, _weights
 from zoo.optimizers import Adam, loss_scaled
 from zoo.schedules import Schedule, check_weight, value_at
 
@@ -135,6 +135,8 @@ class VAE(keras.Model):
         )
         self._warn_of_narrow(encoder, decoder)
         self.trackers = [keras.metrics.Mean(name) for name in self.tracked()]
+        self.regularization = keras.metrics.Mean(_losses.NAME)
+        self.is_regularized = False  # As far as has been traced.
         self.built = True
 
     # What a subclass may say differently.
@@ -203,7 +205,7 @@ class VAE(keras.Model):
         return {"mean": posterior.mean(), "log_variance": tf.math.log(posterior.variance())}
 
     def prepare(self, x) -> None:
-        """Looks at the checked data of `fit`, an array or a `tf.data.Dataset`, before the first update."""
+        """Looks at the checked data of `fit`, `Pixels` or a `tf.data.Dataset`, before the first update."""
 
     # The model.
 
@@ -310,7 +312,7 @@ class VAE(keras.Model):
             codes = self.codes(terms.posterior.mode())
             return codes, terms.reconstruction, terms.latent_kl
 
-        return tf.function(terms_of, autograph=False, reduce_retracing=True)
+        return _traces.leaving_none(tf.function(terms_of, autograph=False, reduce_retracing=True))
 
     @functools.cached_property
     def measure_codes(self):
@@ -319,7 +321,7 @@ class VAE(keras.Model):
         def codes_of(images):
             return self.codes(self.encode(images).mode())
 
-        return tf.function(codes_of, autograph=False, reduce_retracing=True)
+        return _traces.leaving_none(tf.function(codes_of, autograph=False, reduce_retracing=True))
 
     def next_seed(self) -> tf.Tensor:
         """A fresh seed for stateless random ops, different on each replica of a distribution strategy."""
@@ -365,11 +367,15 @@ class VAE(keras.Model):
         """All optimizers, the one of the ELBO first."""
         return [self.optimizer]
 
+    # No property: Keras saves layers under the first name that gives them, and looks for them there in older files.
+    def elbo_parts(self) -> tuple[keras.layers.Layer, ...]:
+        """What the model's `optimizer` trains: encoder, decoder and likelihood."""
+        return self.encoder, self.decoder, self.likelihood
+
     @property
     def elbo_variables(self) -> list[keras.Variable]:
-        """What the model's `optimizer` trains: encoder, decoder and likelihood."""
-        parts = (self.encoder, self.decoder, self.likelihood)
-        return [variable for part in parts for variable in part.trainable_variables]
+        """The trainable variables of `elbo_parts`."""
+        return [variable for part in self.elbo_parts() for variable in part.trainable_variables]
 
     @property
     def step(self):
@@ -378,26 +384,40 @@ class VAE(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Means over images, in the order of `tracked`."""
-        return list(self.trackers)
+        """Means over images, in the order of `tracked`, then that of the losses of layers, if there are some."""
+        return [*self.trackers, *([self.regularization] if self.is_regularized else [])]
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         """One update."""
         with watching(self.elbo_variables) as tape:
-            values = self.objective(self.training_terms(data))
+            values = self.minimized(self.training_terms(data), self.training_weights(data))
             loss = share_of_mean(values["loss"], self.optimizer)
         update(self.optimizer, loss, self.elbo_variables, tape)
         return self.track(values)
+
+    def minimized(self, terms: ElboTerms, weights=None) -> dict[str, tf.Tensor]:
+        """The `objective`, times the weights of the images if there are some, with the losses of layers.
+
+        Args:
+            terms: the terms of a batch, just computed.
+            weights: `(batch,)`.
+        """
+        values = _losses.weighted(self.objective(terms), weights)
+        return _losses.added(values, "loss", _losses.of_layers(*self.elbo_parts()))
 
     def training_terms(self, data) -> ElboTerms:
         """The terms of a training step, from an element of `training_batches`."""
         images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self.elbo_terms(images, training=True)
 
+    def training_weights(self, data) -> tf.Tensor | None:
+        """The weights of the images that `training_terms` are of, from the same element; None where it has none."""
+        return keras.utils.unpack_x_y_sample_weight(data)[2]
+
     def test_step(self, data) -> dict[str, tf.Tensor]:
-        """The objective without an update."""
-        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self.track(self.objective(self.elbo_terms(images)))
+        """What is minimized, without an update."""
+        images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
+        return self.track(self.minimized(self.elbo_terms(images), weights))
 
     def objective(self, terms: ElboTerms) -> dict[str, tf.Tensor]:
         """The loss and its terms by name, each `(batch,)`, in nats."""
@@ -410,7 +430,8 @@ class VAE(keras.Model):
     def track(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds values, per image or one for all images of the loss, to the running means and returns the means."""
         images = tf.size(values["loss"])
-        used = [tracker for tracker in self.trackers if tracker.name in values]
+        self.is_regularized |= _losses.NAME in values
+        used = [tracker for tracker in self.metrics if tracker.name in values]
         for tracker in used:
             value = values[tracker.name]
             tracker.update_state(value, sample_weight=images if value.shape.rank == 0 else None)
@@ -439,8 +460,26 @@ class VAE(keras.Model):
         return []
 
     def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """What `train_step` gets, from batches of images: here the batches themselves."""
-        return batches
+        """What `train_step` gets, from batches of images, or of `(images, weights)`: here the batches themselves."""
+        return _weights.as_steps(batches)
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Compiles `train_step`, as Keras does, and lets go of all of it with the model."""
+        if self.train_function is None or force:
+            super().make_train_function(force)
+            self.train_function = _traces.leaving_none(self.train_function)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """As `make_train_function`, of `test_step`."""
+        if self.test_function is None or force:
+            super().make_test_function(force)
+            self.test_function = _traces.leaving_none(self.test_function)
+
+    def make_predict_function(self, force: bool = False) -> None:
+        """As `make_train_function`, of `call`."""
+        if self.predict_function is None or force:
+            super().make_predict_function(force)
+            self.predict_function = _traces.leaving_none(self.predict_function)
 
     def fit(
         self,
@@ -453,20 +492,28 @@ class VAE(keras.Model):
         validation_split: float = 0.0,
         validation_data=None,
         validation_batch_size: int | None = None,
+        sample_weight=None,
+        class_weight=None,
         **kwargs,
     ) -> keras.callbacks.History:
         """Trains the model.
 
         Args:
             x: images as an array `(n, *image_shape)`, float in [0, 1] or uint8, or a `tf.data.Dataset` of batches
-                of images, of `(images, labels)` or of dictionaries with `"image"`. Labels are ignored.
+                of images, of `(images, labels)`, of `(images, labels, weights)` or of dictionaries with `"image"`.
+                Labels are ignored. An array is not copied, unless it is a view in no order; uint8 that holds 0 and 1
+                alone is black and white.
             y: not used; must be None.
             batch_size: images for each update, for arrays; default 64, as in the papers.
             epochs: passes over the data.
             shuffle: whether an array is shuffled anew each epoch.
             validation_split: share of an array, taken from its end, that is held out.
-            validation_data: images as for `x`.
+            validation_data: images as for `x`; `(images, None, weights)` weighs them.
             validation_batch_size: default `batch_size`.
+            sample_weight: `(n,)`, for an array: what each image's loss and its terms are multiplied by, as Keras does;
+                means are still over the number of images. Losses of layers are not weighed, and of a batch's
+                statistics, such as a covariance, each image carries its share.
+            class_weight: must be None: there are no classes.
             **kwargs: of `keras.Model.fit`, such as `callbacks`, `verbose`, `steps_per_epoch`. A callback that changes
                 the learning rate of `optimizer` changes that of all optimizers in proportion.
 
@@ -475,19 +522,27 @@ class VAE(keras.Model):
                 and without `steps_per_epoch` (`validation_steps`), before the first update.
         """
         _refuse_targets(y)
+        _weights.refuse_classes(class_weight)
         _inputs.refuse_endless(x, kwargs.get("steps_per_epoch"), "steps_per_epoch")
-        if validation_split and validation_data is None:
-            x, validation_data = _split(x, validation_split)
-        batches = self._batches(x, batch_size, shuffle, _inputs.READERS[self.trains_on])
         is_stream = isinstance(x, tf.data.Dataset)
-        self.likelihood.check(_inputs.first_batch(batches) if is_stream else np.asarray(x))
+        if not is_stream and self.trains_on == "batches":
+            x = _inputs.as_pixels(x, self.image_shape)  # Before a split: it looks at all images.
+        if validation_split and validation_data is None:
+            x, sample_weight, validation_data = _split(x, sample_weight, validation_split)
+        reader = _inputs.READERS[self.trains_on]
+        batches = self._batches(x, batch_size, shuffle, reader, weights=sample_weight)
+        for images in [_inputs.first_batch(batches)] if is_stream else x.parts():
+            self.likelihood.check(images)
         self.prepare(x)
         if validation_data is not None:
-            images, targets, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
+            images, targets, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
             _refuse_targets(targets)
             _inputs.refuse_endless(images, kwargs.get("validation_steps"), "validation_steps")
-            validation_data = self._batches(images, validation_batch_size or batch_size)
-        with _inputs.faults_as_value_errors():
+            validation_data = self._batches(
+                images, validation_batch_size or batch_size, weights=weights
+            )
+            validation_data = _weights.as_steps(validation_data)
+        with _inputs.faults_as_value_errors(), _averages.all_finalized(self):
             return super().fit(
                 self.training_batches(batches),
                 epochs=epochs,
@@ -497,29 +552,40 @@ class VAE(keras.Model):
                 **kwargs,
             )
 
-    def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
         """One update on an array of images, checked as `fit` checks them; `y` where a step takes further images."""
-        self.check_step(x, y)
+        _weights.refuse_classes(class_weight)
+        sample_weight = _weights.checked(sample_weight, x)
+        x, y = self.checked_step(x, y)
         return super().train_on_batch(x, y, sample_weight, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """The loss and its terms on an array of images, checked as `fit` checks them."""
-        self.check_step(x, y)
+        sample_weight = _weights.checked(sample_weight, x)
+        x, y = self.checked_step(x, y)
         return super().test_on_batch(x, y, sample_weight, **kwargs)
+
+    def checked_step(self, x, y):
+        """The images of a single step as their numbers mean them; see `check_step`."""
+        self.check_step(x, y)
+        return _inputs.as_read(x), None if y is None else _inputs.as_read(y)
 
     def check_step(self, x, y) -> None:
         """Raises `ValueError` unless all images of a single step, some of which may come as `y`, are valid."""
         for images in tf.nest.flatten([x, *([] if y is None else [y])]):
-            _inputs.check_array(images, self.image_shape)
+            _inputs.as_pixels(images, self.image_shape)
 
-    def evaluate(self, x=None, y=None, batch_size: int | None = None, **kwargs):
+    def evaluate(
+        self, x=None, y=None, batch_size: int | None = None, *, sample_weight=None, **kwargs
+    ):
         """The loss and its terms on images, in nats; arguments as for `fit` and `keras.Model.evaluate`."""
         if kwargs.get("_use_cached_eval_dataset"):
-            return super().evaluate(x, y, batch_size, **kwargs)
+            return super().evaluate(x, y, batch_size, sample_weight=sample_weight, **kwargs)
         _refuse_targets(y)
         _inputs.refuse_endless(x, kwargs.get("steps"), "steps")
+        batches = _weights.as_steps(self._batches(x, batch_size, weights=sample_weight))
         with _inputs.faults_as_value_errors():
-            return super().evaluate(self._batches(x, batch_size), **kwargs)
+            return super().evaluate(batches, **kwargs)
 
     def predict(self, x, batch_size: int | None = None, **kwargs) -> np.ndarray:
         """Reconstructions `(n, *image_shape)` of images; arguments as for `fit` and `keras.Model.predict`."""
@@ -529,11 +595,38 @@ class VAE(keras.Model):
 
     # Saving.
 
-    def export(self, filepath: str | os.PathLike, **kwargs) -> None:
-        """Writes a SavedModel with the zoo's signatures; see `zoo.export.saved_model`."""
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature=None,
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        """Writes a SavedModel with the zoo's signatures; see `zoo.export.saved_model`.
+
+        Args:
+            filepath: the new folder.
+            format: `"tf_saved_model"`; `zoo.export` writes the others.
+            verbose: whether a line says where the model is.
+            input_signature: must be None: the signatures are the zoo's.
+            overwrite: whether an existing folder is replaced.
+        """
         from zoo import export
 
-        export.saved_model(self, filepath, **kwargs)
+        _check_format(format, input_signature)
+        export.saved_model(self, filepath, overwrite=overwrite)
+        if verbose:
+            print(f"Saved the model at {os.fspath(filepath)}.")
+
+    def quantize(self, mode: str | None = None, *args, **kwargs) -> None:
+        """Quantizes the weights of layers, as `keras.Model.quantize` does; optimizers start anew with what is left."""
+        super().quantize(mode, *args, **kwargs)
+        for traced in ("measure", "measure_codes"):
+            self.__dict__.pop(traced, None)
+        if self.compiled:
+            self.compile_from_config(self.get_compile_config())
 
     @classmethod
     def from_preset(cls, name: str | os.PathLike, **kwargs) -> "VAE":
@@ -586,9 +679,15 @@ class VAE(keras.Model):
         return scaled / 255.0 if images.dtype == tf.uint8 else scaled
 
     def _batches(
-        self, x, batch_size: int | None, shuffle: bool = False, read=_inputs.as_batches
+        self,
+        x,
+        batch_size: int | None,
+        shuffle: bool = False,
+        read=_inputs.as_batches,
+        weights=None,
     ) -> tf.data.Dataset:
-        return read(x, self.image_shape, batch_size=batch_size, shuffle=shuffle, seed=self.seed)
+        how = {"batch_size": batch_size, "shuffle": shuffle, "seed": self.seed}
+        return read(x, self.image_shape, weights=weights, **how)
 
     def _check_free_bits(self, free_bits: float | Schedule) -> float | Schedule:
         free_bits = check_weight("free_bits", free_bits)
@@ -675,6 +774,19 @@ def _check_image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
     )
 
 
+def _check_format(format: str, input_signature) -> None:
+    if format != "tf_saved_model":
+        raise ValueError(
+            '`format` must be "tf_saved_model": zoo.export.onnx, litert and others write the other formats. '
+            f"Received: format={format!r}"
+        )
+    if input_signature is not None:
+        raise ValueError(
+            "`input_signature` must be None: the signatures are those of zoo.export.saved_model. "
+            f"Received: input_signature={input_signature!r}"
+        )
+
+
 def _refuse_targets(y) -> None:
     if y is not None:
         raise ValueError(
@@ -683,12 +795,12 @@ def _refuse_targets(y) -> None:
         )
 
 
-def _split(x, share: float):
-    """The first `1 - share` and the rest of an array."""
+def _split(x, weights, share: float):
+    """The first `1 - share` of an array and of the weights of its images, and what to validate on: the rest of both."""
     if not hasattr(x, "shape") or not 0 < share < 1:
         raise ValueError(
             "`validation_split` must be between 0 and 1, with an array of images. "
-            f"Received: validation_split={share!r} with {type(x).__name__}."
+            f"Received: validation_split={share!r} with {'an array' if hasattr(x, 'shape') else type(x).__name__}."
         )
     first = int(len(x) * (1 - share))
     if first == 0:
@@ -696,7 +808,10 @@ def _split(x, share: float):
             "`validation_split` must leave images to train on. "
             f"Received: validation_split={share!r} with {len(x)} images."
         )
-    return x[:first], x[first:]
+    if weights is None:
+        return x[:first], None, x[first:]
+    weights = _weights.checked(weights, x)
+    return x[:first], weights[:first], (x[first:], None, weights[first:])
 
 
 def _revived(value):

@@ -8,6 +8,7 @@ from zoo.presets._fetch import fetch as fetch
 from zoo.presets._fetch import find as find
 from zoo.presets._fetch import is_folder_of_preset as is_folder_of_preset
 from zoo.presets._fetch import is_preset as is_preset
+from zoo.presets._hub import upload as upload
 from zoo.presets._integrity import Damaged as Damaged
 from zoo.presets._integrity import copy as copy
 from zoo.presets._integrity import plain_files as plain_files

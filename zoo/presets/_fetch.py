@@ -43,7 +43,7 @@ def find(
     address. What the cache holds damaged is fetched again.
 
     Args:
-        name: a name from `zoo presets`, or the path of a preset's folder.
+        name: a name from `zoo presets`, the path of a preset's folder, or `hf://USER/NAME` on the Hugging Face Hub.
         address: where presets are offered: the address of a static web server, or a folder. Default: the environment
             variable `ZOO_PRESETS`.
         offline: never fetch; default: whether the environment variable `ZOO_OFFLINE` is set.
@@ -54,6 +54,10 @@ def find(
         Unavailable: it is not there and cannot be fetched.
         ValueError: nothing has this name.
     """
+    from zoo.presets import _hub as hub
+
+    if hub.is_hub(name):
+        return hub.find(name, offline=offline, show_progress=show_progress)
     if os.sep in os.fspath(name) or Path(name).is_dir():
         folder = path_of(name)
         integrity.verify(folder)
@@ -67,7 +71,11 @@ def find(
 
 
 def is_preset(name: str | os.PathLike) -> bool:
-    """Whether this is the folder of a preset, or the name of a known one that is not that of something else here."""
+    """Whether this is the folder of a preset, a place on the Hub, or a known name that nothing else here has."""
+    from zoo.presets import _hub as hub
+
+    if hub.is_hub(name):
+        return True
     is_known = os.fspath(name) in table() and not path_of(name).exists()
     return is_folder_of_preset(name) or is_known
 

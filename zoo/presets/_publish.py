@@ -7,6 +7,7 @@ from typing import Any
 from zoo import files, layouts
 from zoo.presets import _integrity as integrity
 from zoo.presets._fetch import find, own_folders
+from zoo.presets._results import write_results
 from zoo.presets._table import FILE
 
 INDEX = "index.json"
@@ -79,12 +80,19 @@ def facts(name: str | os.PathLike) -> dict[str, Any]:
 
 
 def update_table() -> None:
-    """Writes the zoo's table of presets anew, of what `saved_models/` holds; for those who add a preset.
+    """Writes the zoo's lists of presets anew, of what `saved_models/` holds; for those who add a preset.
+
+    These are the package's table and, in a checkout, `saved_models/results.csv` and the tables in README.
 
     Raises:
-        Damaged: a preset is not whole. The table stays as it is.
+        Damaged: a preset is not whole. The lists stay as they are.
     """
-    files.write_json(FILE, {folder.name: facts(folder) for folder in _own()})
+    folders = _own()
+    rows = {folder.name: facts(folder) for folder in folders}
+    root = own_folders()[0].parent
+    if (root / "README.md").exists() and own_folders()[0].is_dir():
+        write_results(root, folders)
+    files.write_json(FILE, rows)
 
 
 def _own() -> list[Path]:

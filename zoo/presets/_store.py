@@ -1,6 +1,7 @@
 """A model as a preset's folder, and back."""
 
 import os
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from zoo import export, files, layouts
 from zoo.presets import _configuration as configuration
+from zoo.presets import _hub as hub
 from zoo.presets import _integrity as integrity
+from zoo.presets import _weights as weights
 from zoo.presets._fetch import find
 from zoo.presets._integrity import Damaged
 
-CONFIG, WEIGHTS, SAVED_MODEL = configuration.FILE, "model.weights.h5", "1"
+CONFIG, WEIGHTS = configuration.FILE, "model.weights.h5"
 PROBES = 3  # images that a model is compared with itself on
 
 
@@ -25,11 +28,12 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
 
     Args:
         model: any model of the zoo.
-        folder: the new folder.
+        folder: the new folder, or `hf://USER/NAME` on the Hugging Face Hub.
         overwrite: whether an existing preset is replaced.
 
     Raises:
         FileExistsError: the folder exists and `overwrite` is false, or it is no preset.
+        Unavailable: the Hub does not answer, or refuses.
         ValueError: the model holds what Keras does not load in safe mode, such as a lambda or a layer that is not
             registered, or cannot be read back.
 
@@ -40,6 +44,13 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
         >>> from_preset(folder).latent_dim
         3
     """
+    if hub.is_hub(folder):
+        repository, _ = hub.parse(folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            made = Path(scratch) / Path(repository).name
+            save(model, made)
+            hub.upload(made, os.fspath(folder), overwrite=overwrite)
+        return
     files.check_new(folder, overwrite, layouts.PRESET)
     described = configuration.bare(model)
     with files.whole_folder(folder, overwrite=overwrite, layout=layouts.PRESET) as partial:
@@ -48,7 +59,7 @@ def save(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = Fal
 
 
 def write(model: keras.Model, folder: Path) -> None:
-    """Writes configuration, weights and SavedModel into a folder, and reads them back.
+    """Writes configuration and weights, as a SavedModel, into a folder, and reads them back.
 
     Raises:
         ValueError: the model cannot be read back, or gives other answers then.
@@ -58,8 +69,7 @@ def write(model: keras.Model, folder: Path) -> None:
 
 def _write(model: keras.Model, bare: keras.Model, config: str, folder: Path) -> None:
     (folder / CONFIG).write_text(config, encoding="utf-8")
-    bare.save_weights(folder / WEIGHTS)
-    export.saved_model(bare, folder / SAVED_MODEL)
+    weights.write(bare, folder)
     _check_same(export.in_float32(model), _read(configuration.read(folder), folder))
 
 
@@ -89,15 +99,18 @@ def from_preset(
     offline: bool | None = None,
     show_progress: bool = False,
     of_class: type[keras.Model] | None = None,
+    discriminator: bool = True,
 ) -> keras.Model:
     """A pretrained model, every file of which was verified.
 
     Args:
-        name: a name from `zoo presets`, or the path of a preset's folder.
+        name: a name from `zoo presets`, the path of a preset's folder, or `hf://USER/NAME` on the Hugging Face Hub.
         address: where presets are offered; see `zoo.presets.find`.
         offline: never fetch; see `zoo.presets.find`.
         show_progress: whether progress bars are shown.
         of_class: the class that the model must have.
+        discriminator: whether a discriminator's weights are read as well, float16, where a model has one: what
+            training and the estimate of the total correlation need, and nothing else does.
 
     Returns:
         The model, not compiled.
@@ -118,12 +131,15 @@ def from_preset(
             f'Preset "{Path(name).name}" is a {made}, no {wanted.__name__}. '
             f"Use zoo.models.{made}.from_preset, or zoo.from_preset."
         )
-    return _read(config, folder)
+    return _read(config, folder, discriminator)
 
 
-def _read(config: dict, folder: Path) -> keras.Model:
+def _read(config: dict, folder: Path, discriminator: bool = True) -> keras.Model:
     model = configuration.model_of(config, folder)
-    _load_weights(model, folder)
+    if (folder / WEIGHTS).exists():
+        _load_weights(model, folder)
+    else:
+        weights.read(model, folder, discriminator=discriminator)
     return model
 
 

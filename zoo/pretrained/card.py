@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from zoo import datasets, files, registry
+from zoo.pretrained._front import front_matter
 from zoo.pretrained.faults import Faults
 
 # Licences of data that are not rendered by the zoo.
 LICENCES = {"digits": "CC BY 4.0, UCI Machine Learning Repository"}
 OWN = "rendered by the zoo: Apache-2.0"
+NOT_TOLD = "not told; it is that of whoever made the images"
 
 CARD = """\
+{front}
 # {name}
 
 A {model} with {latent_dim} latents, trained on `{data}`. {objective}
@@ -29,8 +32,8 @@ In TensorFlow alone: `tf.saved_model.load("{name}/1").signatures["encode"](image
 ## Training
 
 {training}
-
-The rule: of {count} finished runs that differ in their seed alone, the one with the highest `{rule}`.
+{provenance}
+The rule: {rule_text}
 
 {candidates}
 
@@ -42,11 +45,11 @@ Means of the first and of the last updates that were logged; losses are nats per
 
 ## Scores
 
-On {samples} images of the training data (none were held out), seed {seed}; reconstruction, kl and elbo are nats per
+On {samples} images of the training data ({held}), seed {seed}; reconstruction, kl and elbo are nats per
 image. *Untrained* is the same model before its first update.
 
 {scores}
-
+{beside}
 ## What the latents know
 
 {told}
@@ -62,9 +65,14 @@ image. *Untrained* is the same model before its first update.
 ## Files
 
 LiteRT files hold `encode`, `decode` and `reconstruct` for one image at a time. The error is the largest difference of
-any output from the model, on {measured} images of the data.
+any output from the model, on {measured} images of the data. `zoo export {name} --format litert` makes further ones,
+`--format onnx` ONNX.
 
 {files}
+
+{parameters} parameters. Milliseconds for one image, on {machine}:
+
+{forms}
 
 ## Use
 
@@ -85,46 +93,88 @@ def card(folder: str | os.PathLike, name: str | None = None) -> str:
         folder: the preset, with the `scores.json` that `make` wrote.
         name: of the preset; default: the folder's.
     """
+    name = name or Path(folder).name
     found = files.read_json(Path(folder) / "scores.json")
     scores, how = found["scores"], found["how"]
     training, config = how["training"], how["training"]["config"]
-    data = datasets.load(config["data"])
+    beside = how.get("held_out")
     return CARD.format_map(
         {
             **config,
-            "name": name or Path(folder).name,
+            "front": front_matter(name, found),
+            "name": name,
             "model": how["model"],
             "objective": registry.summary(registry.get("models", config["model"])),
-            "shape": ", ".join(map(str, data.image_shape)),
-            "training": _facts(training, data),
-            "count": len(training["candidates"]),
-            "rule": training["rule"],
+            "shape": ", ".join(map(str, how["image_shape"])),
+            "training": _facts(training, how),
+            "provenance": f"\n{training['provenance']}\n" if training.get("provenance") else "",
+            "rule_text": _rule(training),
             "candidates": _table(
                 ["seed", training["rule"]],
                 [(row["seed"], _number(row["value"])) for row in training["candidates"]],
             ),
             "terms": _terms(training["first"], training["last"]),
             "symptoms": "".join(f"\n**{text}**\n" for text in training["symptoms"]),
-            "samples": f"{min(how['samples'] or len(data), len(data)):,}",
+            "samples": f"{how['samples']:,}",
+            "held": f"`{beside['data']}` was held out" if beside else "none were held out",
             "seed": how["seed"],
             "scores": _scores(scores, how),
+            "beside": _beside(how),
             "told": _told(how["faults"]["factors"]),
             "failures": _failures(how),
             "measured": how["measured"],
             "files": _files(how["files"]),
-            "licence": LICENCES.get(data.name, OWN),
+            "parameters": f"{sum(how['parameters'].values()):,}",
+            "machine": how["hardware"],
+            "forms": _forms(how["forms"]),
+            "licence": how["licence"],
             "versions": ", ".join(f"{key} {value}" for key, value in how["versions"].items()),
         }
     )
 
 
-def _facts(training: Mapping[str, Any], data) -> str:
+def _rule(training: Mapping[str, Any]) -> str:
+    count, rule = len(training["candidates"]), training["rule"]
+    if count == 1:
+        return (
+            f"this is the only run; there was no other seed whose `{rule}` could have been higher."
+        )
+    return f"of {count} finished runs that differ in their seed alone, the one with the highest `{rule}`."
+
+
+def licence_of(data: datasets.Dataset) -> str:
+    """What the zoo knows of the licence of a dataset, or of the one that it is a part or a variant of."""
+    while hasattr(data, "data"):
+        data = data.data
+    if data.name in LICENCES:
+        return LICENCES[data.name]
+    return OWN if isinstance(data, tuple(registry.members("datasets").values())) else NOT_TOLD
+
+
+def _beside(how: Mapping[str, Any]) -> str:
+    """What stands below the scores: the held-out images, and a learned scale beside its error."""
+    text, held_out, scale = "", how.get("held_out"), how.get("learned_scale")
+    if held_out:
+        rows = [(name, _number(value)) for name, value in held_out["scores"].items()]
+        text += (
+            f"\nOn {held_out['samples']:,} images of `{held_out['data']}`, which it did not learn from:\n\n"
+            f"{_table(['held out', 'value'], rows)}\n"
+        )
+    if scale:
+        text += (
+            f"\nThe learned σ is {scale['scale']:.4f}; the root mean square error of the reconstructions of samples of "
+            f"q(z|x), which it should equal, is {scale['root_mean_square_error']:.4f}.\n"
+        )
+    return text
+
+
+def _facts(training: Mapping[str, Any], how: Mapping[str, Any]) -> str:
     config = training["config"]
     images = config["steps"] * config["batch_size"]
     settings = ", ".join(f"{name} = {value}" for name, value in config["settings"].items())
-    passes = images / len(data)
+    passes = images / how["images"]
     rows = [
-        ("data", f"`{config['data']}`: {data.facts}"),
+        ("data", f"`{config['data']}`: {how['data_facts']}"),
         ("likelihood", f"`{config['likelihood']}`"),
         ("settings", settings or "the model's own"),
         ("updates", f"{config['steps']:,} of {config['batch_size']} images: {passes:.2g} passes"),
@@ -132,9 +182,17 @@ def _facts(training: Mapping[str, Any], data) -> str:
         ("precision", f"{config['precision']}; the preset computes in float32"),
         ("seed", str(config["seed"])),
         ("time", f"{training['seconds']:,.0f} s on {training['hardware']}"),
-        ("commit", training["commit"] or "not from a checkout"),
+        ("commit", training["commit"] or "none of the zoo: not from a checkout"),
     ]
     return _table(["", ""], rows)
+
+
+def _forms(made: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        (name, f"{row['bytes']:,}", f"{row['encode_ms']:.2f}", f"{row['decode_ms']:.2f}")
+        for name, row in made.items()
+    ]
+    return _table(["form", "bytes", "encode", "decode"], rows)
 
 
 def _terms(first: Mapping[str, float], last: Mapping[str, float]) -> str:

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo import evaluation, information
+from zoo import evaluation
+from zoo.evaluation import UNUSED
+from zoo.metrics._shares import shares_told
 
-UNUSED = 0.01  # nats
 POOR = 0.5  # share of a factor's entropy
 DEAR = 0.5  # standard deviations of the reconstruction above its mean
 
@@ -94,20 +95,16 @@ def faults(table: evaluation.Table, data) -> Faults:
     latents = None if table.latent_kl is None else table.latent_kl.mean(axis=0).tolist()
     if not names:
         return Faults([], latents, [])
-    told = information.mutual_information_matrix(table.codes, table.factors)
-    rows = [_told(name, told[factor], table.factors[:, factor]) for factor, name in names]
+    told = shares_told(table.codes, table.factors)
+    rows = [_told(name, told[factor]) for factor, name in names]
     dear = [_dearest(name, data, factor, table) for factor, name in names]
     return Faults(rows, latents, dear)
 
 
-def _told(name: str, told: np.ndarray, values: np.ndarray) -> dict[str, Any]:
-    shares = np.bincount(values) / len(values)
-    entropy = -(shares[shares > 0] * np.log(shares[shares > 0])).sum()
+def _told(name: str, shares: np.ndarray) -> dict[str, Any]:
     # A single latent has nothing beside it.
-    order = [*np.argsort(-told, kind="stable")[:2], None][:2]
-    first, second = (
-        0.0 if latent is None else told[latent] / max(entropy, 1e-12) for latent in order
-    )
+    order = [*np.argsort(-shares, kind="stable")[:2], None][:2]
+    first, second = (0.0 if latent is None else shares[latent] for latent in order)
     return {
         "name": name,
         "latent": int(order[0]),

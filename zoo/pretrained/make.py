@@ -1,6 +1,7 @@
 """From finished runs to a preset."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from zoo import (
     evaluation,
     export,
     files,
+    image_files,
     information,
     layouts,
     plots,
@@ -22,10 +24,13 @@ from zoo import (
 )
 from zoo.checks import check_integer
 from zoo.extras import need
-from zoo.pretrained.card import card
+from zoo.pretrained._scale import learned_scale
+from zoo.pretrained.card import card, licence_of
 from zoo.pretrained.faults import faults
+from zoo.pretrained.forms import forms
 
-PRECISIONS = ("float32", "float16", "dynamic_int8", "int8")
+PRECISIONS = ("float16", "float32", "dynamic_int8", "int8")
+PROVENANCE = "provenance.md"
 MANY_FACTORS = 2
 
 
@@ -48,12 +53,15 @@ def make(
     seed: int = 0,
     jobs: int = 1,
     precisions: Sequence[str] = PRECISIONS,
+    held_out: str | None = None,
+    data_licence: str | None = None,
     overwrite: bool = False,
     show_progress: bool = False,
 ) -> Path:
     """Makes a preset of the best of some runs: model, SavedModel, LiteRT files, scores, figures, card, checksums.
 
-    A LiteRT precision whose file differs too much from the model is left out, and the card says so.
+    A LiteRT precision whose file differs too much from the model is left out, and the card says so; so is float32
+    where float16, in half the bytes, is near enough. What a run's `provenance.md` tells stands on the card.
 
     Args:
         folders: finished runs that differ in nothing but their seed.
@@ -65,6 +73,8 @@ def make(
         seed: as for `zoo.evaluate`.
         jobs: as for `zoo.evaluate`.
         precisions: of LiteRT files; each becomes `PRECISION.tflite`.
+        held_out: images that the runs did not learn from, whose bound is reported beside; as for `zoo.datasets.load`.
+        data_licence: what the card says of the data's licence; default: what the zoo knows of its own datasets.
         overwrite: whether an existing preset is replaced.
         show_progress: whether progress bars are shown.
 
@@ -86,6 +96,7 @@ def make(
     best = max(candidates, key=lambda run: run.value)
     model = export.float32_copy(runs.load(best.folder))
     data = datasets.load(best.config.data)
+    beside = None if held_out is None else evaluation.matching(model, datasets.load(held_out))
     how = {"samples": samples, "seed": check_integer("seed", seed, least=0), "jobs": jobs}
     found, scored = measured(model, best.config, data, metrics, how, show_progress)
     with files.whole_folder(out, overwrite=overwrite, layout=layouts.PRESET) as partial:
@@ -95,10 +106,13 @@ def make(
             "training": _training(best, rule, candidates, model),
             "measured": report.MEASURED,
             "files": _litert(model, data, partial, precisions),
+            "forms": forms(model, partial, report.measured_images(data)),
+            "held_out": beside and {"data": held_out, **bound_of(model, beside, how)},
+            "licence": data_licence or licence_of(data),
         }
         report.write_scores(partial / "scores.json", found.scores, **facts)
-        for name, figure in _figures(model, data, best).items():
-            report.save_figure(figure, partial / "figures" / f"{name}.png")
+        for name, figure in _figures(model, data, best, found.table).items():
+            save_compressed(figure, partial / "figures" / f"{name}.png")
         draw_factors(partial, found.table, data, type(model).__name__)
         files.write_text(partial / "card.md", card(partial, files.path_of(out).name))
         presets.write_sums(partial)
@@ -133,6 +147,7 @@ def _value(folder: Path, rule: str) -> float:
 def _training(best: Candidate, rule: str, candidates: list[Candidate], model) -> dict[str, Any]:
     history = runs.read_history(best.folder)
     made = files.read_json(best.folder / "scores.json")["how"]
+    told = best.folder / PROVENANCE
     return {
         "config": dataclasses.asdict(best.config),
         "rule": rule,
@@ -143,6 +158,7 @@ def _training(best: Candidate, rule: str, candidates: list[Candidate], model) ->
         "first": history[0],
         "last": history[-1],
         "symptoms": model.symptoms(history[-1]),
+        "provenance": told.read_text(encoding="utf-8").strip() if told.exists() else None,
     }
 
 
@@ -168,6 +184,11 @@ def measured(
     return found, {
         "model": type(model).__name__,
         "data": config.data,
+        "image_shape": list(data.image_shape),
+        "images": len(data),
+        "data_facts": data.facts,
+        "parameters": parameters(model),
+        "learned_scale": learned_scale(model, data, samples=how["samples"], seed=how["seed"]),
         **how,
         **report.details(found),
         "untrained": evaluation.evaluate(training.make_model(config, data), data, **how),
@@ -175,12 +196,27 @@ def measured(
     }
 
 
+def parameters(model) -> dict[str, int]:
+    """Numbers in the weights that a model is used with, and in those that only training needs."""
+    counts = (("model", export.served(model)), ("discriminator", export.training_only(model)))
+    return {name: sum(math.prod(w.shape) for w in weights) for name, weights in counts if weights}
+
+
+def bound_of(model, data: datasets.Dataset, how: dict[str, Any]) -> dict[str, Any]:
+    """The bound, and its parts, of a model on a dataset: `scores`, of how many `samples`."""
+    table = evaluation.encode(model, data, samples=how["samples"], seed=how["seed"])
+    scores = evaluation.elbo_scores(table, data.image_shape, model.likelihood.is_density)
+    return {"samples": len(table.codes), "scores": scores}
+
+
 def _litert(model, data, folder: Path, precisions: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Writes the LiteRT files; size and errors of each, or why it was refused."""
+    """Writes the LiteRT files, the coarser first; size and errors of each, or why it was refused."""
     images = report.measured_images(data)
     made = {}
-    for precision in precisions:
+    for precision in sorted(precisions, key=PRECISIONS.index):
         file = folder / f"{precision}.tflite"
+        if precision == "float32" and "size" in made.get("float16.tflite", {}):
+            continue
         try:
             exported = export.litert(model, file, images, precision=precision)
             made[file.name] = {"size": exported.size, "errors": exported.errors}
@@ -189,10 +225,16 @@ def _litert(model, data, folder: Path, precisions: Sequence[str]) -> dict[str, d
     return made
 
 
-def _figures(model, data, best: Candidate) -> dict[str, Any]:
-    figures = report.pictures(model, data, best.config.data)
+def _figures(model, data, best: Candidate, table: evaluation.Table) -> dict[str, Any]:
+    figures = report.pictures(model, data, best.config.data, table)
     figures["curves"] = training.curves(runs.read_history(best.folder), best.config)
     return figures
+
+
+def save_compressed(figure, file: Path) -> None:
+    """Writes a figure as a small PNG."""
+    report.save_figure(figure, file)
+    image_files.compress(file)
 
 
 def draw_factors(folder: Path, table: evaluation.Table, data: datasets.Dataset, model: str) -> None:
@@ -206,4 +248,4 @@ def draw_factors(folder: Path, table: evaluation.Table, data: datasets.Dataset, 
         label="mutual information, nats",
         title=f"{model} on {plots.plain(data.name)}",
     )
-    report.save_figure(figure, folder / "figures" / "factors.png")
+    save_compressed(figure, folder / "figures" / "factors.png")

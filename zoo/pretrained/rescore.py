@@ -8,9 +8,9 @@ from pathlib import Path
 from zoo import datasets, evaluation, files, layouts, presets, report, runs
 from zoo.checks import check_integer
 from zoo.pretrained.card import card
-from zoo.pretrained.make import draw_factors, measured
+from zoo.pretrained.make import bound_of, draw_factors, measured
 
-KEPT = ("training", "measured", "files")
+KEPT = ("training", "measured", "files", "forms", "licence")
 
 
 def rescore(
@@ -49,7 +49,10 @@ def rescore(
     data = datasets.load(config.data)
     how = {"samples": samples, "seed": check_integer("seed", seed, least=0), "jobs": jobs}
     found, scored = measured(model, config, data, metrics, how, show_progress)
-    kept = {name: facts[name] for name in KEPT}
+    kept = {name: facts[name] for name in KEPT if name in facts}
+    if facts.get("held_out"):
+        beside = facts["held_out"]["data"]
+        kept["held_out"] = {"data": beside, **bound_of(model, datasets.load(beside), how)}
     with files.whole_folder(folder, overwrite=True, layout=layout) as partial:
         presets.copy(folder, partial, listed)
         report.write_scores(partial / "scores.json", found.scores, **scored, **kept)

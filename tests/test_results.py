@@ -1,0 +1,85 @@
+"""Tables of results: numbers come from `scores.json`; published ones stand beside ours even where ours are lower."""
+
+import csv
+import io
+
+import pytest
+
+from zoo.presets import _results as results
+
+
+def scores_of(mig, held_out=None):
+    metrics = {
+        "mig": {"entries": ["mig"], "parameters": {"samples": 10000, "bins": 20}},
+        "failed": {"entries": [], "parameters": {}},
+    }
+    config = {
+        "data": "shapes2d", "settings": {"gamma": 40.0}, "likelihood": "bernoulli", "latent_dim": 10,
+        "steps": 150_000, "batch_size": 64, "learning_rate": 2e-4, "precision": "float32", "seed": 2,
+    }  # fmt: skip
+    return {
+        "scores": {"reconstruction": 36.7, "kl": 19.9, "elbo": -56.6, "mig": mig},
+        "how": {
+            "model": "FactorVAE",
+            "metrics": metrics,
+            "samples": 15000,
+            "parameters": {"model": 500_000, "discriminator": 5_000_000},
+            "forms": {"LiteRT float16": {"bytes": 10, "encode_ms": 0.25, "decode_ms": 0.5}},
+            "faults": {"factors": [{"name": "x"}, {"name": "y"}]},
+            "held_out": held_out,
+            "training": {
+                "config": config, "candidates": [{}, {}, {}], "rule": "mig", "seconds": 90.0,
+                "hardware": "one NVIDIA H100",
+            },
+        },
+    }  # fmt: skip
+
+
+FOUND = {
+    "one": scores_of(0.238, {"data": "split(x)", "scores": {"elbo": -60.0}}),
+    "two": scores_of(0.5),
+}
+SIZES = {"one": 2**21, "two": 2**20}
+
+
+def test_the_csv_holds_settings_budget_place_scores_and_forms():
+    rows = list(csv.DictReader(io.StringIO(results.results_csv(FOUND, SIZES))))
+    assert [row["preset"] for row in rows] == ["one", "two"]
+    expected = {
+        "settings": "gamma=40.0", "updates": "150000", "batch": "64", "seed": "2", "seeds": "3",
+        "minutes": "1.5", "hardware": "one NVIDIA H100", "parameters": "5500000", "elbo": "-56.6",
+        "held_out_elbo": "-60.0", "mig": "0.238", "mig parameters": "samples=10000, bins=20",
+        "LiteRT float16 bytes": "10", "LiteRT float16 encode_ms": "0.25",
+    }  # fmt: skip
+    assert {name: rows[0][name] for name in expected} == expected
+    assert rows[1]["held_out_elbo"] == ""
+
+
+def test_a_published_number_stands_beside_ours_whether_it_is_higher_or_lower():
+    study = {
+        "model": "FactorVAE", "data": "2D Shapes", "source": "a paper", "budget": "300,000 × 64",
+        "differs": "the data", "variant": "20 bins", "preset": "one", "scores": {"mig": "0.43", "sap": "0.56"},
+    }  # fmt: skip
+    none = {**study, "preset": None, "scores": {"mig": "0.1"}}
+    _, _, first, second, third = results.published_table([study, none], FOUND).splitlines()
+    assert first == (
+        "| FactorVAE, 2D Shapes, a paper | MIG | 0.43 | 0.238 | 300,000 × 64; 150,000 × 64 "
+        "| the data (metric: 20 bins) |"
+    )
+    assert second.split(" | ")[1:4] == ["SAP", "0.56", "–"]
+    assert third.split(" | ")[3:5] == ["–", "300,000 × 64; –"]
+
+
+def test_the_table_says_which_of_how_many_seeds():
+    line = results.results_table(FOUND, SIZES).splitlines()[2]
+    assert "| 2, of 3 |" in line
+    assert "| 0.24 |" in line
+    assert "| 2.0 |" in line
+
+
+@pytest.mark.parametrize(
+    "text", ["no marks", "<!-- a: -->\n1", "<!-- a: -->\n<!-- end of a -->\n" * 2]
+)
+def test_a_readme_without_its_marks_is_not_written(text):
+    with pytest.raises(ValueError, match="Expected one section"):
+        results.replaced(text, "a", "table")
