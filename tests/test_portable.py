@@ -1,5 +1,6 @@
 """LiteRT and ONNX files: the model's numbers, in programs that have neither TensorFlow nor the zoo."""
 
+import json
 import subprocess
 import sys
 
@@ -27,6 +28,21 @@ out["decoded"] = np.concatenate([decode(latents=code[None])["images"] for code i
 out["reconstructed"] = np.concatenate([reconstruct(images=image[None])["images"] for image in images])
 np.savez(sys.argv[3], **out)
 assert not {"tensorflow", "keras", "zoo"} & set(sys.modules)
+"""
+
+LITERT_OF_OTHER_SIZES = """
+import json, sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+answers = []
+for name, argument, shape in json.loads(sys.argv[2]):
+    ask = Interpreter(model_path=sys.argv[1]).get_signature_runner(name)
+    try:
+        answer = ask(**{argument: np.zeros(shape, "f")})
+        answers.append([list(value.shape) for value in answer.values()])
+    except RuntimeError:
+        answers.append("refused")
+print(json.dumps(answers))
 """
 
 ONNX = """
@@ -102,14 +118,48 @@ def test_litert_files_hold_their_weights(model, binary_digits, tmp_path):
     assert sizes["dynamic_int8"] < 0.5 * sizes["float32"]
 
 
-def test_litert_has_a_fixed_batch(model, binary_digits, tmp_path):
+def test_litert_tells_its_fixed_batch_and_sizes(model, binary_digits, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
     made = export.litert(model, tmp_path / "model.tflite", binary_digits[:10], batch=4)
-    runner = Interpreter(model_path=str(made.path)).get_signature_runner("encode")
-    assert runner.get_input_details()["images"]["shape"].tolist() == [4, *SHAPE]
-    out = runner(images=binary_digits[:4])["mean"]
+    interpreter = Interpreter(model_path=str(made.path))
+    for name, shape in (("encode", SHAPE), ("decode", (3,)), ("reconstruct", SHAPE)):
+        [wanted] = interpreter.get_signature_runner(name).get_input_details().values()
+        assert wanted["shape"].tolist() == [4, *shape]
+    out = interpreter.get_signature_runner("encode")(images=binary_digits[:4])["mean"]
     np.testing.assert_allclose(out, model.encode(binary_digits[:4]).mean(), atol=1e-4)
+
+
+def test_litert_refuses_other_ranks_and_batches_and_outlives_them(model, binary_digits, tmp_path):
+    made = export.litert(model, tmp_path / "model.tflite", binary_digits[:10])
+    refused = [
+        ["encode", "images", shape]
+        for shape in (
+            [],
+            [8, 8],
+            [8, 8, 1],
+            [1, 1, 8, 8, 1],
+            [0, 8, 8, 1],
+            [2, 8, 8, 1],
+            [1, 8, 8, 3],
+        )
+    ]
+    refused += [["reconstruct", "images", [1, 8, 16, 1]]]
+    refused += [["decode", "latents", shape] for shape in ([1, 2], [1, 5], [2, 3])]
+    right = ["decode", "latents", [1, 3]]
+    # They come to as many numbers as the right ones: LiteRT cannot tell them apart, README says so.
+    answered = [["encode", "images", [1, 4, 16, 1]], ["decode", "latents", [3]]]
+    asked = json.dumps([*refused, *answered, right])
+    done = subprocess.run(
+        [sys.executable, "-c", LITERT_OF_OTHER_SIZES, made.path, asked],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    codes, image = [[1, 3], [1, 3]], [[1, *SHAPE]]
+    expected = ["refused"] * len(refused) + [codes, image, image]
+    assert json.loads(done.stdout.splitlines()[-1]) == expected
 
 
 def test_a_model_trained_in_bfloat16_leaves_in_float32(binary_digits, tmp_path):

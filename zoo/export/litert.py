@@ -38,6 +38,10 @@ def litert(
     Inputs and outputs are named and shaped as those of `saved_model`, with a fixed batch: with an open one LiteRT
     leaves its fast kernels. Before it is written, the file is run on `images` and compared with the model.
 
+    The file checks no values. An input of another rank, batch or number of channels is a RuntimeError of LiteRT, after
+    which an interpreter may be of no more use; a size that comes to as many numbers after the convolutions, such as
+    32 x 128 for 64 x 64, is answered. `get_signature_runner("encode").get_input_details()` tells the right shape.
+
     | precision | weights | arithmetic |
     |---|---|---|
     | `float32` | float32 | float32 |
