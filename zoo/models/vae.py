@@ -374,8 +374,9 @@ class VAE(keras.Model):
 
     @property
     def elbo_variables(self) -> list[keras.Variable]:
-        """The trainable variables of `elbo_parts`."""
-        return [variable for part in self.elbo_parts() for variable in part.trainable_variables]
+        """The trainable variables of `elbo_parts`, each once, whatever layers they share."""
+        found = (variable for part in self.elbo_parts() for variable in part.trainable_variables)
+        return list({id(variable): variable for variable in found}.values())
 
     @property
     def step(self):
