@@ -138,7 +138,10 @@ def test_show_draws_a_dataset(tmp_path):
     ("arguments", "message"),
     [
         (["shape2d"], 'Did you mean "shapes2d"?'),
-        (["digits", "--columns", "1"], "`columns` must be an integer >= 2. Received: columns=1"),
+        (
+            ["digits", "--columns", "1"],
+            "`columns` must be an integer from 2 to 500. Received: columns=1",
+        ),
         (["digits", "--seed", "-1"], "`seed` must be an integer >= 0"),
     ],
 )

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from zoo import export, models
-from zoo.export import _fidelity
+from zoo.export import _fidelity, _litert_process
 from zoo.export.litert import TOLERANCES
 
 SHAPE = (8, 8, 1)
@@ -339,3 +339,24 @@ def test_a_missing_package_is_named(model, binary_digits, tmp_path, monkeypatch,
     function = export.litert if module == "ai_edge_litert" else export.onnx
     with pytest.raises(ImportError, match=rf"{module}.*pip install \"vae-zoo\["):
         function(model, tmp_path / "out", binary_digits)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import os; os.abort()", "it ends its process by SIGABRT"),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "it ends its process by SIGKILL",
+        ),
+        ("raise RuntimeError('division by zero')", "RuntimeError: division by zero"),
+    ],
+)
+def test_a_litert_file_that_ends_the_process_that_runs_it_is_refused(
+    code, reason, model, binary_digits, tmp_path, monkeypatch
+):
+    (tmp_path / "process.py").write_text(code)
+    monkeypatch.setattr(_litert_process, "__file__", str(tmp_path / "process.py"))
+    with pytest.raises(export.Inexact, match=rf"does not run \({reason}\)\. Nothing was written"):
+        export.litert(model, tmp_path / "model.tflite", binary_digits)
+    assert not (tmp_path / "model.tflite").exists()

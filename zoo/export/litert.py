@@ -2,16 +2,20 @@
 
 import os
 import re
+import signal
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from zoo import files, layouts, registry
 from zoo.checks import check_integer
-from zoo.export import _fidelity, _functions
+from zoo.export import _fidelity, _functions, _litert_process
 from zoo.export._fidelity import Exported
 from zoo.export._float32 import in_float32
 from zoo.export._unsupported import Unsupported, failed, unsupported
@@ -95,13 +99,13 @@ def litert(
 
 def _measured(model, content: bytes, given: Mapping, precision: str, batch: int) -> dict:
     try:
-        return _fidelity.measure(model, _runner(content, batch), given)
-    except (RuntimeError, ValueError) as error:
+        outputs = _run(content, given, batch)
+    except RuntimeError as error:
         # As when a divisor is rounded to zero.
-        first = next(iter(str(error).strip().splitlines()), "")
         raise _fidelity.Inexact(
-            f"The {precision} LiteRT file does not run ({first}). Nothing was written. Choose a finer precision."
+            f"The {precision} LiteRT file does not run ({error}). Nothing was written. Choose a finer precision."
         ) from None
+    return _fidelity.measure(model, lambda name, _: outputs[name], given)
 
 
 def _converted(model, given: Mapping, precision: str, batch: int) -> bytes:
@@ -137,27 +141,25 @@ def _refused(error: Exception, model) -> Unsupported:
 
 def _calibration(given: Mapping, batch: int) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     for name, arguments in given.items():
-        for part in _batches(arguments, batch):
+        for part in _litert_process.batches(arguments, batch):
             yield name, part
 
 
-def _runner(content: bytes, batch: int) -> _fidelity.Runner:
-    from ai_edge_litert.interpreter import Interpreter
+def _run(content: bytes, given: Mapping, batch: int) -> dict[str, dict[str, np.ndarray]]:
+    """What the file answers to the inputs of each signature.
 
-    interpreter = Interpreter(model_content=content, num_threads=os.cpu_count())
-
-    def run(name: str, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        signature = interpreter.get_signature_runner(name)
-        parts = [signature(**part) for part in _batches(arguments, batch)]
-        count = len(next(iter(arguments.values())))
-        return {key: np.concatenate([part[key] for part in parts])[:count] for key in parts[0]}
-
-    return run
-
-
-def _batches(arguments: Mapping[str, np.ndarray], size: int) -> Iterator[dict[str, np.ndarray]]:
-    """Full batches; the last one begins again with the first rows."""
-    count = len(next(iter(arguments.values())))
-    for start in range(0, count, size):
-        rows = np.arange(start, start + size) % count
-        yield {name: value[rows] for name, value in arguments.items()}
+    Raises:
+        RuntimeError: it does not run. In a process of its own, for some files end the process that runs them.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / _litert_process.MODEL).write_bytes(content)
+        np.savez(folder / _litert_process.INPUTS, **_litert_process.flat(given))
+        command = [sys.executable, "-P", _litert_process.__file__, name, str(batch)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode < 0:
+            raise RuntimeError(f"it ends its process by {signal.Signals(-done.returncode).name}")
+        if done.returncode:
+            raise RuntimeError((done.stderr.strip().splitlines() or ["no reason told"])[-1])
+        with np.load(folder / _litert_process.OUTPUTS) as outputs:
+            return _litert_process.nested(outputs)

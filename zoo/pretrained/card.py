@@ -18,7 +18,7 @@ CARD = """\
 {front}
 # {name}
 
-A {model} with {latent_dim} latents, trained on `{data}`. {objective}
+{article} {model} with {latent_dim} latents, trained on `{data}`. {objective}
 
 ```python
 import zoo
@@ -103,6 +103,7 @@ def card(folder: str | os.PathLike, name: str | None = None) -> str:
             **config,
             "front": front_matter(name, found),
             "name": name,
+            "article": "An" if how["model"][0] in "AEIO" else "A",
             "model": how["model"],
             "objective": registry.summary(registry.get("models", config["model"])),
             "shape": ", ".join(map(str, how["image_shape"])),
