@@ -384,6 +384,7 @@ def test_images_of_a_single_step_are_checked(binary_digits, call):
         (binary_digits * 255, "values from 0 to 255"),
         (binary_digits[:, :7], "Expected images of shape"),
         (binary_digits.astype(int), "Received: dtype int64"),
+        ({"image": binary_digits}, "Received: dict"),
     ):
         with pytest.raises(ValueError, match=message):
             getattr(model, call)(wrong)

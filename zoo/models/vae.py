@@ -573,7 +573,9 @@ class VAE(keras.Model):
 
     def check_step(self, x, y) -> None:
         """Raises `ValueError` unless all images of a single step, some of which may come as `y`, are valid."""
-        for images in tf.nest.flatten([x, *([] if y is None else [y])]):
+        given = [x] if y is None else [x, y]
+        is_named = any(isinstance(images, dict) for images in given)
+        for images in given if is_named else tf.nest.flatten(given):
             _inputs.as_pixels(images, self.image_shape)
 
     def evaluate(
