@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -201,3 +202,17 @@ def test_a_failed_file_leaves_the_old_one(tmp_path):
         write()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_copy_in_float32_scales_by_the_statistics_that_it_was_adapted_to(binary_digits):
+    scaling = keras.layers.Normalization(dtype="mixed_bfloat16")
+    scaling.adapt(binary_digits)
+    encoder = keras.Sequential(
+        [keras.Input(SHAPE), scaling, keras.layers.Flatten(), keras.layers.Dense(6)]
+    )
+    model = models.VAE(SHAPE, 3, encoder=encoder, seed=0)
+    copy = export.in_float32(model)
+    assert copy is not model
+    np.testing.assert_allclose(
+        copy.encode(binary_digits[:9]).mean(), model.encode(binary_digits[:9]).mean(), atol=0.05
+    )

@@ -210,6 +210,23 @@ def test_l2_pulls_at_the_weights_once(make, part, binary_digits):
     np.testing.assert_allclose(with_l2 - without, -RATE * 0.02 * before, atol=2e-7)
 
 
+def test_a_layer_that_encoder_and_decoder_share_counts_and_moves_once(binary_digits):
+    moved = {}
+    for regularizer in (L2, None):
+        keras.utils.set_random_seed(0)
+        shared = keras.layers.Dense(3, kernel_regularizer=regularizer)
+        tops = [keras.layers.Dense(3), shared, keras.layers.Dense(6)]
+        encodes = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), *tops])
+        ends = [keras.layers.Dense(64), keras.layers.Reshape(SHAPE)]
+        decodes = keras.Sequential([keras.Input((3,)), shared, *ends])
+        model = compiled(models.VAE(SHAPE, 3, encoder=encodes, decoder=decodes, seed=0))
+        before, l2 = shared.kernel.numpy(), l2_of(shared)
+        found = step(model, binary_digits[:16])
+        assert found.get("regularization", 0) == pytest.approx(l2 if regularizer else 0)
+        moved[regularizer] = shared.kernel.numpy() - before
+    np.testing.assert_allclose(moved[L2] - moved[None], -RATE * 0.02 * before, atol=2e-7)
+
+
 def test_a_discriminators_l2_leaves_encoder_and_loss_alone(binary_digits):
     make = of_critic(models.FactorVAE, latent_critic)
     with_l2, without = make(L2), make(None)

@@ -384,6 +384,7 @@ def test_images_of_a_single_step_are_checked(binary_digits, call):
         (binary_digits * 255, "values from 0 to 255"),
         (binary_digits[:, :7], "Expected images of shape"),
         (binary_digits.astype(int), "Received: dtype int64"),
+        ({"image": binary_digits}, "Received: dict"),
     ):
         with pytest.raises(ValueError, match=message):
             getattr(model, call)(wrong)
@@ -598,6 +599,15 @@ ENDLESS = {
     "repeated, then batched": lambda images: images.repeat().shuffle(8).batch(8).prefetch(1),
     "filtered": lambda images: images.repeat().filter(lambda x: x[0, 0, 0] >= 0).batch(8),
     "drawn": lambda images: tf.data.Dataset.sample_from_datasets([images.repeat()] * 2).batch(8),
+    "side by side": lambda images: tf.data.Dataset.zip(
+        *[images.repeat().filter(lambda x: x[0, 0, 0] >= 0)] * 2
+    ).batch(8),
+    "by turns": lambda images: tf.data.Dataset.sample_from_datasets(
+        [images.repeat().filter(lambda x: x[0, 0, 0] >= 0)] * 2
+    ).batch(8),
+    "at last": lambda images: images.concatenate(
+        images.repeat().filter(lambda x: x[0, 0, 0] >= 0)
+    ).batch(8),
     "counted": lambda images: tf.data.Dataset.counter().map(lambda k: tf.zeros((8, *SHAPE))),
     "with labels": lambda images: images.map(lambda x: (x, 0)).batch(8).repeat(),
 }
@@ -647,7 +657,13 @@ def test_pipelines_that_end_need_no_steps():
         output_signature=tf.TensorSpec((None, *SHAPE), tf.float32),
     )
     counted = tf.data.Dataset.counter().take_while(lambda k: k < 3)
-    for batches in (some.take(24).batch(8), made, counted.map(lambda k: tf.zeros((8, *SHAPE)))):
+    paired = tf.data.Dataset.zip(some, images.repeat(2).take(24)).map(lambda first, second: first)
+    for batches in (
+        some.take(24).batch(8),
+        made,
+        counted.map(lambda k: tf.zeros((8, *SHAPE))),
+        paired.batch(8),
+    ):
         assert model.predict(batches, verbose=0).shape == (24, *SHAPE)
 
 

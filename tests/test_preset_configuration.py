@@ -94,6 +94,12 @@ def compiled_sequence():
     return network
 
 
+def adapted():
+    layer = layers.Normalization()
+    layer.adapt(IMAGES)
+    return layer
+
+
 def nested(x):
     inner = keras.Sequential([layers.Conv2D(2, 3), layers.BatchNormalization()])
     return layers.TimeDistributed(layers.Dense(2))(inner(x))
@@ -112,6 +118,8 @@ ALLOWED = {
         activity_regularizer="l2",
     ),
     "nested": lambda: network(nested),
+    "adapted": lambda: network(adapted()),
+    "adapted, nested": lambda: network(keras.Sequential([adapted()])),
     "user layer": lambda: network(Scale(3.0), activation=double),
     "user model": Whole,
     "lambda of a registered function": lambda: network(layers.Lambda(double)),

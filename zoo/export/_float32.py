@@ -2,6 +2,8 @@
 
 import keras
 
+from zoo.export._weights import let_settle
+
 
 def in_float32(model: keras.Model) -> keras.Model:
     """The same weights in a model that computes in float32, not compiled.
@@ -29,6 +31,7 @@ def float32_copy(model: keras.Model) -> keras.Model:
     """A model of its own, as by `in_float32`, with new random state; not compiled."""
     copy = keras.saving.deserialize_keras_object(_without_policies(_config(model)))
     copy.set_weights(model.get_weights())
+    let_settle(copy)
     return copy
 
 

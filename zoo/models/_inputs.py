@@ -248,9 +248,11 @@ def _is_endless(dataset: tf.data.Dataset) -> bool:
     if cardinality != tf.data.UNKNOWN_CARDINALITY:
         return cardinality == tf.data.INFINITE_CARDINALITY
     # A filter, for one, forgets that its source is endless.
-    sources = dataset._inputs()
-    ends = "Take" in type(dataset).__name__
-    return len(sources) == 1 and not ends and _is_endless(sources[0])
+    sources, kind = dataset._inputs(), type(dataset).__name__
+    if not sources or "Take" in kind:
+        return False
+    # One after another they end when all do; side by side, or by turns, when one does.
+    return (any if "Concatenate" in kind else all)(map(_is_endless, sources))
 
 
 def _check_spec(spec: tf.TensorSpec, image_shape: Sequence[int]) -> None:

@@ -15,9 +15,10 @@ def of_layers(*networks: keras.Layer) -> tf.Tensor | None:
     """The sum of what the layers of networks add to the loss, a scalar; None where they add nothing.
 
     That is all of Keras' `losses`: of regularizers of weights that are trained, of activity in the latest call of a
-    network, and of `add_loss`. To be read after that call, within the tape.
+    network, and of `add_loss`; of layers and weights that networks share once. To be read after that call, within the
+    tape.
     """
-    losses = [loss for network in networks for loss in network.losses]
+    losses = _Together(networks).losses
     if not losses:
         return None
     return tf.add_n([tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in losses])
@@ -56,3 +57,11 @@ def weighted(values: Mapping[str, tf.Tensor], weights) -> Values:
 def weigh(value: tf.Tensor, weights) -> tf.Tensor:
     """A value per image times the images' weights, `(batch,)`; as it is where these are None."""
     return value if weights is None else value * tf.reshape(tf.cast(weights, tf.float32), [-1])
+
+
+class _Together(keras.Layer):
+    """Networks as parts of one layer, for which Keras finds what they share."""
+
+    def __init__(self, networks):
+        super().__init__()
+        self.networks = list(networks)

@@ -374,8 +374,9 @@ class VAE(keras.Model):
 
     @property
     def elbo_variables(self) -> list[keras.Variable]:
-        """The trainable variables of `elbo_parts`."""
-        return [variable for part in self.elbo_parts() for variable in part.trainable_variables]
+        """The trainable variables of `elbo_parts`, each once, whatever layers they share."""
+        found = (variable for part in self.elbo_parts() for variable in part.trainable_variables)
+        return list({id(variable): variable for variable in found}.values())
 
     @property
     def step(self):
@@ -572,7 +573,9 @@ class VAE(keras.Model):
 
     def check_step(self, x, y) -> None:
         """Raises `ValueError` unless all images of a single step, some of which may come as `y`, are valid."""
-        for images in tf.nest.flatten([x, *([] if y is None else [y])]):
+        given = [x] if y is None else [x, y]
+        is_named = any(isinstance(images, dict) for images in given)
+        for images in given if is_named else tf.nest.flatten(given):
             _inputs.as_pixels(images, self.image_shape)
 
     def evaluate(

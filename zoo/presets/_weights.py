@@ -50,6 +50,7 @@ def read(model: keras.Model, folder: Path, *, discriminator: bool = True) -> Non
     if weights and discriminator:
         most = sum(8 * math.prod(weight.shape) + HEAD for weight in weights)
         _assign(weights, _from_npz(folder / DISCRIMINATOR, most), folder / DISCRIMINATOR)
+    export.let_settle(model)
 
 
 def _half(value: np.ndarray) -> np.ndarray:
