@@ -102,6 +102,7 @@ class Arrays(Tabled):
 
         Example:
             >>> import tempfile
+            >>> from pathlib import Path
             >>> path = Path(tempfile.mkdtemp()) / "cars.npz"
             >>> np.savez(path, images=np.zeros((6, 8, 8, 3), "uint8"))
             >>> Arrays.from_file(path, ["elevation", "azimuth"], factor_sizes=[2, 3])
