@@ -205,7 +205,10 @@ def stopped(out, steps, how):
         assert time.monotonic() < deadline
         time.sleep(0.005)
     os.kill(process.pid, how)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
     return process.returncode, errors
 
 
@@ -225,6 +228,19 @@ def test_interrupt_says_how_to_go_on(tmp_path):
     assert code == 130
     assert errors.splitlines()[-1].startswith("zoo: Interrupted.")
     assert "--resume" in errors.splitlines()[-1]
+
+
+def test_an_interrupt_that_is_lost_on_the_way_ends_the_run_all_the_same(tmp_path, monkeypatch):
+    def loses_it(*_):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(report, "pictures", lambda *_: loses_it() or {})
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "run", steps=6, checkpoint_every=2)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert [file.stem for file in runs.checkpoints(tmp_path / "run")] == ["step-00000002"]
 
 
 @pytest.mark.parametrize(

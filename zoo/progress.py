@@ -1,6 +1,10 @@
-"""Progress bars with the time left."""
+"""Progress bars with the time left, and Ctrl-C for long work."""
 
+import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 
 from tqdm.auto import tqdm
 
@@ -16,3 +20,36 @@ def bar(**arguments) -> tqdm:
     """
     interval = REDRAW_SECONDS if sys.stderr.isatty() else LOG_SECONDS
     return tqdm(mininterval=interval, maxinterval=interval, dynamic_ncols=True, **arguments)
+
+
+@contextlib.contextmanager
+def remembered_interrupt() -> Iterator[threading.Event]:
+    """An event that is set as soon as Ctrl-C was pressed.
+
+    The `KeyboardInterrupt` can be lost: where Python cleans up, or is called from C++, exceptions end unseen. Long work
+    looks at the event now and then, and raises it again.
+
+    Example:
+        >>> with remembered_interrupt() as pressed:
+        ...     try:
+        ...         signal.raise_signal(signal.SIGINT)
+        ...     except KeyboardInterrupt:
+        ...         pass
+        ...     pressed.is_set()
+        True
+    """
+    pressed, before = threading.Event(), signal.getsignal(signal.SIGINT)
+
+    def remember(number, frame) -> None:
+        pressed.set()
+        before(number, frame)
+
+    # Python lets the main thread alone set handlers; one that is none of Python's is left as it is.
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import math
 import os
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -356,7 +357,7 @@ def _fit(
     if start >= config.steps:
         return
     recorder = _Recorder(data, config, folder, start, checkpoint_every, show_progress)
-    with contextlib.closing(recorder):
+    with contextlib.closing(recorder), progress.remembered_interrupt() as recorder.interrupted:
         model.fit(stream, steps_per_epoch=config.steps - start, verbose=0, callbacks=[recorder])
     runs.save_final(model, folder)
 
@@ -424,6 +425,7 @@ class _Recorder(keras.callbacks.Callback):
             self.writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
         self.bar = None
         self.show_progress = show_progress
+        self.interrupted = threading.Event()
 
     def on_train_begin(self, logs=None):
         """Draws the bar only now, when the images have been checked."""
@@ -437,6 +439,8 @@ class _Recorder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Looks at the loss after each update, and writes what is due."""
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
         step = self.start + batch + 1
         order = (name for name in self.model.tracked() if name in logs)
         values = {name: float(np.mean(logs[name])) for name in order}
