@@ -148,7 +148,8 @@ def test_symptoms_are_told_once_each(binary_digits, monkeypatch):
     monkeypatch.setattr(model, "symptoms", lambda values: next(found))
     with pytest.warns(UserWarning, match="discriminator tells all|No code") as caught:
         assert watched(model, binary_digits) == ill
-    assert [str(warning.message) for warning in caught] == ill
+    # TensorFlow warns of its own under Python 3.13.
+    assert [str(each.message) for each in caught if each.category is UserWarning] == ill
 
 
 def test_symptoms_are_those_of_the_epochs_means(binary_digits, monkeypatch):
