@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-TOLERANCE = 1e-6  # of pixels that rounding took beyond 0 or 1
+from zoo.pixels import TOLERANCE
+
 LARGEST_LATENT = 1e18  # beyond, a network overflows, and its ReLU makes 0 of NaN
 MOST_SAMPLES = 4096  # images of one request: a few bytes must not ask for all memory
 
