@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.datasets._containers import IMAGES, read_arrays
-from zoo.datasets._paths import user_path
 from zoo.datasets._table import Tabled, as_array, levels
+from zoo.files import path_of
 from zoo.pixels import ALIGNMENT, Pixels, aligned_copy, wrong_dtype
 
 # What files call the factors: what they call the factors' values, and the columns, of which None is left out.
@@ -108,7 +108,7 @@ class Arrays(Tabled):
             >>> Arrays.from_file(path, ["elevation", "azimuth"], factor_sizes=[2, 3])
             <cars: 6 images 8×8×3 uint8; elevation 2, azimuth 3>
         """
-        path = user_path(path)
+        path = path_of(path)
         content = read_arrays(path, WANTED)
         images = next(content[name] for name in IMAGES if name in content)
         if images.ndim > 4 and factor_sizes is None:

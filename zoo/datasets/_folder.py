@@ -17,8 +17,8 @@ from zoo import progress
 from zoo.datasets import _viewer
 from zoo.datasets._arrays import Arrays
 from zoo.datasets._containers import LARGEST, aligned_empty
-from zoo.datasets._paths import user_path
 from zoo.datasets._pictures import checked_pair
+from zoo.files import path_of
 
 THREADS = 4
 SLOW = 2000  # pictures from which on a progress bar is drawn
@@ -76,7 +76,7 @@ def load_folder(
         >>> len(data), data.image_shape
         (3, (8, 8, 1))
     """
-    path = user_path(path)
+    path = path_of(path)
     size, crop = checked_pair("size", size), checked_pair("crop", crop)
     colour = _viewer.checked_colour("background", background)
     files, others = _sorted_out(path)

@@ -13,7 +13,8 @@ import numpy as np
 
 from zoo.datasets._arrays import Arrays
 from zoo.datasets._containers import CHUNK, LARGEST
-from zoo.datasets._paths import refuse_pointer, user_path
+from zoo.datasets._paths import refuse_pointer
+from zoo.files import path_of
 
 PATTERN = re.compile(r"[-.]idx\d-ubyte(\.gz)?$", re.IGNORECASE)
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -34,14 +35,14 @@ def load_idx(path: str | os.PathLike, labels: str | os.PathLike | None = None) -
     Raises:
         ValueError: a file is missing, cut off, no IDX file or larger than 8 GiB, or the labels are not one per image.
     """
-    path = user_path(path)
+    path = path_of(path)
     images = read_idx(path)
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise ValueError(
             f"{path} must hold images: bytes with 3 or 4 axes. Received: shape {images.shape}, "
             f"dtype {images.dtype}"
         )
-    found = read_idx(user_path(labels)) if labels is not None else _labels_beside(path)
+    found = read_idx(path_of(labels)) if labels is not None else _labels_beside(path)
     if found is not None and found.shape != images.shape[:1]:
         raise ValueError(
             f"The labels must be one per image of {path}. "

@@ -11,10 +11,10 @@ from zoo import registry
 from zoo.datasets import _containers, _idx
 from zoo.datasets._arrays import Arrays
 from zoo.datasets._folder import load_folder
-from zoo.datasets._paths import user_path
 from zoo.datasets._splits import held_out, split
 from zoo.datasets._tfds import PREFIX, load_tfds
 from zoo.datasets.base import Dataset
+from zoo.files import path_of
 
 PART = re.compile(r"(.+\))\[(\d{1,9})\]", re.DOTALL)
 
@@ -93,7 +93,7 @@ def _reader(text: str) -> Callable[..., Dataset] | None:
     if text in registry.names("datasets"):
         return None
     names_a_path = (os.sep in text or "\\" in text) and "(" not in text
-    return load_folder if names_a_path or os.path.isdir(user_path(text)) else None
+    return load_folder if names_a_path or os.path.isdir(path_of(text)) else None
 
 
 def _part(text: str, parts: Any, number: int) -> Dataset:

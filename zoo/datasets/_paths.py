@@ -1,7 +1,6 @@
-"""Paths as users write them, and files that are not there yet although their names are."""
+"""Files that are not there yet although their names are."""
 
 import os
-from pathlib import Path
 
 POINTERS = {
     b"version https://git-lfs": ("Git LFS", "git lfs pull"),
@@ -13,16 +12,12 @@ class Refused(ValueError):
     """A file that is whole, but not what is read here."""
 
 
-def user_path(path: str | os.PathLike) -> Path:
-    """A path whose `~` is the user's home."""
-    return Path(os.path.expanduser(path))
-
-
 def refuse_pointer(path: str | os.PathLike) -> None:
     """Raises `Refused` if a file is the text that Git LFS or git-annex leave in the place of a large file.
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp(), "images.npy")
         >>> _ = path.write_text("version https://git-lfs.github.com/spec/v1")
         >>> refuse_pointer(path)
