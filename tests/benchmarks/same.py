@@ -3,11 +3,13 @@
     git stash && python tests/benchmarks/same.py /tmp/before.json && git stash pop
     python tests/benchmarks/same.py /tmp/after.json --against /tmp/before.json
 
-Every model is trained for some updates on one thread, so that sums round alike; one run goes the whole way of `zoo train`.
+Every model is trained for some updates on one thread, so that sums round alike; one run goes the whole way of
+`zoo train`.
 Digests are compared between two commits on one machine: another processor rounds otherwise.
 """
 
 import argparse
+import csv
 import hashlib
 import json
 import os
@@ -28,8 +30,6 @@ LIKELIHOODS = (
     *("bernoulli", "continuous_bernoulli", "gaussian", "gaussian(scale='learned')"),
     *("laplace", "beta", "discretized_logistic"),
 )
-# Of a run's files those that tell no time and no version.
-TEXTS = ("history.csv",)
 
 
 def digest(arrays) -> str:
@@ -74,12 +74,16 @@ def of_run(folder: Path) -> dict[str, str]:
     served = tf.saved_model.load(folder / "saved_model" / "1").signatures["encode"]
     images = zoo.datasets.load("xysquares(spacing=8)").images(np.arange(8))
     found = {"run files": hashlib.sha256("\n".join(files).encode()).hexdigest()[:16]}
-    found |= {
-        f"run {name}": digest([np.frombuffer((folder / name).read_bytes(), np.uint8)])
-        for name in TEXTS
-    }
+    found |= {"run history": digest([_history(folder / "history.csv")])}
     found |= {"run encode": digest([served(images=tf.constant(images))["mean"].numpy()])}
-    return found | {f"score {name}": repr(_numbers(score)) for name, score in scores.items()}
+    return found | {"run scores": repr(_numbers(scores["scores"]))}
+
+
+def _history(file: Path) -> np.ndarray:
+    """All columns of a history but those that tell a time."""
+    rows = list(csv.DictReader(file.open(encoding="utf-8")))
+    names = [name for name in rows[0] if "second" not in name]
+    return np.array([[row[name] for name in names] for row in rows])
 
 
 def _numbers(value):
