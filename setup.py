@@ -55,7 +55,7 @@ setup(
     # Pretrained models are installed as `zoo/saved_models`.
     packages=[*find_packages(include=["zoo", "zoo.*"]), "zoo.saved_models"],
     package_dir={"zoo.saved_models": "saved_models"},
-    package_data={"zoo.presets": ["table.json"], "zoo.saved_models": ["**/*"]},
+    package_data={"zoo.deliver.presets": ["table.json"], "zoo.saved_models": ["**/*"]},
     python_requires=">=3.11,<3.14",
     install_requires=REQUIRES,
     extras_require=EXTRAS,

@@ -13,8 +13,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import datasets, evaluation, export, metrics, models, plots, registry, training
+from zoo import datasets, metrics, models
+from zoo.deliver import export
 from zoo.likelihoods import Likelihood
+from zoo.measure import evaluation, plots
+from zoo.runs import training
+from zoo.utils import registry
 
 SHAPE = (8, 8, 1)
 LATENTS = 3

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import plots
-from zoo.callbacks import ScoreDuringTraining, Watch
+from zoo.measure import plots
+from zoo.runs.callbacks import ScoreDuringTraining, Watch
 
 SHAPE = (8, 8, 1)
 

@@ -12,8 +12,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from zoo import evaluation, models, presets, registry, runs
+from zoo import models, runs
 from zoo.cli import main
+from zoo.deliver import presets
+from zoo.measure import evaluation
+from zoo.utils import registry
 
 SMALL = ["--steps", "2", "--batch-size", "8", "--latent-dim", "2"]
 
@@ -527,7 +530,7 @@ def test_a_preset_serves_wherever_a_run_does(model_file, tmp_path, monkeypatch):
 
 
 def test_the_list_of_presets_shows_no_scores_of_a_single_factor():
-    from zoo import presets
+    from zoo.deliver import presets
 
     code, text = command("presets")
     assert code == 0, text
@@ -564,7 +567,7 @@ def test_a_preset_is_made_of_runs(tmp_path, monkeypatch):
 
 
 def test_the_table_of_presets_is_made_of_the_folder(tmp_path, monkeypatch):
-    from zoo.presets import _fetch, _publish, _table
+    from zoo.deliver.presets import _fetch, _publish, _table
 
     model = models.VAE((8, 8, 1), 2, seed=0)
     model.save_to_preset(tmp_path / "saved_models" / "tiny")

@@ -9,8 +9,10 @@ import pytest
 from scipy import stats
 
 import zoo
-from zoo import comparison, models, plots, runs
-from zoo.comparison import agreement, read_runs
+from zoo import models, runs
+from zoo.measure import plots
+from zoo.runs import comparison
+from zoo.runs.comparison import agreement, read_runs
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import evaluation, models, registry
+from zoo import models
+from zoo.measure import evaluation
+from zoo.utils import registry
 
 SHAPE = (8, 8, 1)
 

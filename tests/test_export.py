@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import export, files, models
+from zoo import models
+from zoo.deliver import export
+from zoo.utils import files
 
 SHAPE = (8, 8, 1)
 

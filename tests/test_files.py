@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import files, layouts
+from zoo.utils import files, layouts
 
 SAVED_MODEL = {
     "saved_model.pb": b"..reconstruct_uint8..",

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import models, presets
-from zoo.presets import _fetch as fetching
-from zoo.presets import _hub as hub
+from zoo import models
+from zoo.deliver import presets
+from zoo.deliver.presets import _cache as caching
+from zoo.deliver.presets import _hub as hub
 
 SHAPE = (8, 8, 1)
 PLACE = "hf://someone/tiny"
@@ -176,7 +177,7 @@ def test_what_its_checksums_do_not_say_is_refused(server, model, file, tmp_path)
 
 def test_what_is_too_large_for_a_preset_is_not_fetched(server, model, monkeypatch, tmp_path):
     model.save_to_preset(PLACE)
-    monkeypatch.setattr(fetching, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(caching, "MOST_BYTES", 10_000)
     with pytest.raises(presets.Unavailable, match="no preset has more than 10,000"):
         zoo.from_preset(PLACE)
     fetched = {path for method, path in server.asked if method == "GET"}
@@ -219,7 +220,7 @@ def test_revisions_are_kept_apart():
 
 
 def test_without_its_client_the_hub_says_what_to_install(monkeypatch, model):
-    monkeypatch.setattr("zoo.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("zoo.utils.extras.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'pip install "vae-zoo\[hub\]"'):
         zoo.from_preset(PLACE)
     with pytest.raises(ImportError, match="huggingface_hub"):

@@ -9,8 +9,9 @@ from scipy import stats
 from sklearn.metrics import mutual_info_score
 
 import zoo
-from zoo import information, models
-from zoo.information import aggregate_log_densities, gaussian_kl_parts, kl_parts
+from zoo import models
+from zoo.measure import information
+from zoo.measure.information import aggregate_log_densities, gaussian_kl_parts, kl_parts
 
 SHAPE = (8, 8, 1)
 FEW_IMAGES = pytest.mark.filterwarnings("ignore:.*cut off at log N:UserWarning")

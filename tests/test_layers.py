@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.layers import FEW_FILTERS, Conv2DTranspose, never_empty
+from zoo.networks.layers import FEW_FILTERS, Conv2DTranspose, never_empty
 
 CASES = [
     {"filters": 1, "activation": "softplus"},  # smooth: at a kink rounding decides the gradient

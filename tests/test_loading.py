@@ -11,7 +11,8 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo import models, saved_classes
+from zoo import models
+from zoo.utils import saved_classes
 
 SHAPE = (4, 4, 1)
 IMAGES = np.random.default_rng(0).uniform(size=(3, *SHAPE)).astype("float32")
@@ -107,9 +108,8 @@ def test_a_file_with_a_broken_configuration_is_one_line(plain, tmp_path, text):
 
 ALONE = """
 import sys
-import zoo
-import h5py
 import keras
+import zoo
 assert "zoo.models" not in sys.modules
 model = keras.models.load_model(sys.argv[1])
 print(type(model).__module__, type(model).__name__, model.latent_dim, type(model.likelihood).__module__)
@@ -125,7 +125,7 @@ def test_keras_loads_a_model_after_import_zoo_alone(plain):
 def test_keras_imported_first_is_told_at_once(monkeypatch):
     known = keras.saving.get_custom_objects()
     monkeypatch.delitem(known, "zoo>Linear")
-    saved_classes.register_when_imported()
+    saved_classes.register_if_imported()
     linear = {
         "module": "x",
         "class_name": "Linear",
@@ -140,7 +140,6 @@ def test_keras_imported_first_is_told_at_once(monkeypatch):
 
 def test_every_class_that_keras_can_save_is_known_by_name():
     """The registry of a process that has imported all of them is what the source says."""
-    from zoo import layers, likelihoods, optimizers, schedules  # noqa: F401
 
     known = keras.saving.get_custom_objects()
     own = {name.partition(">")[2]: cls for name, cls in known.items() if name.startswith("zoo>")}

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from zoo import locks
-from zoo.locks import InUse, alone_in
+from zoo.utils import locks
+from zoo.utils.locks import InUse, alone_in
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from zoo.locks import InUse, alone_in
+from zoo.utils.locks import InUse, alone_in
 try:
     with alone_in(Path(sys.argv[1])):
         print("held", flush=True)

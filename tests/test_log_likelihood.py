@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from zoo import log_likelihood, models
-from zoo.log_likelihood import annealed, importance_sampled
+from zoo import models
+from zoo.measure import log_likelihood
+from zoo.measure.log_likelihood import annealed, importance_sampled
 
 SHAPE = (4, 4, 1)
 PIXELS, LATENTS, SCALE = 16, 2, 0.3

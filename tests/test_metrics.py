@@ -10,8 +10,8 @@ import pytest
 import threadpoolctl
 from sklearn.metrics import mutual_info_score
 
-from zoo import registry
 from zoo.metrics import base, factor_vae_score, mig
+from zoo.utils import registry
 
 MEMBERS = registry.members("metrics")
 # Arguments that keep a metric quick.

@@ -13,7 +13,6 @@ from sklearn.metrics import log_loss, mutual_info_score
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
-from zoo import registry
 from zoo.metrics import (
     base,
     beta_vae_score,
@@ -28,6 +27,7 @@ from zoo.metrics import (
     udr,
     unsupervised,
 )
+from zoo.utils import registry
 
 pairs = import_module("zoo.metrics.beta_vae_score")._pairs
 purity = import_module("zoo.metrics.dci")._purity

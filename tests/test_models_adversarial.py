@@ -11,9 +11,10 @@ import tensorflow as tf
 from scipy import integrate, special, stats
 
 import zoo
-from zoo import likelihoods, models, training
+from zoo import likelihoods, models
 from zoo.models._adversarial import grouped
 from zoo.models.vae import adam
+from zoo.runs import training
 
 SHAPE = (8, 8, 1)
 PIXEL = (1, 1, 1)
@@ -713,7 +714,7 @@ def test_without_noise_an_image_follows_from_its_code():
 
 
 def test_traversals_stay_where_codes_are(digits):
-    from zoo import evaluation
+    from zoo.measure import evaluation
 
     model = gan("InfoGAN", latent_dim=5, categories=(3,), likelihood="continuous_bernoulli")
     wide = evaluation.traverse(model, digits, columns=4, span=2.0)

@@ -12,9 +12,11 @@ from scipy.stats import kstest, norm
 from test_models import LinearGaussian
 
 import zoo
-from zoo import datasets, evaluation, models, report, runs, schedules, training
+from zoo import datasets, models, runs, schedules
+from zoo.measure import evaluation
 from zoo.models import dip_vae
 from zoo.models.vae import ElboTerms
+from zoo.runs import report, training
 
 SHAPE = (8, 8, 1)
 FAMILY = ["autoencoder", "beta_tc_vae", "dip_vae", "info_vae", "iwae"]

@@ -11,7 +11,8 @@ import tensorflow_probability as tfp
 from scipy import stats
 
 import zoo
-from zoo import evaluation, models, schedules
+from zoo import models, schedules
+from zoo.measure import evaluation
 from zoo.models import _latents
 
 tfd = tfp.distributions

@@ -68,7 +68,7 @@ def test_every_size_comes_back(shape, family):
 
 def test_maps_stay_at_least_four_wide():
     for size in range(4, 140):
-        strides = len(networks._filters((size, size, 1)))
+        strides = len(networks._parts.filters_of((size, size, 1)))
         assert size / 2**strides >= 4
         assert size / 2 ** (strides + 1) < 4
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zoo import datasets, likelihoods, models, perceived_distance, registry
-from zoo.perceived_distance import Distances, image_distance, perceived_distances
+from zoo import datasets, likelihoods, models
+from zoo.measure import perceived_distance
+from zoo.measure.perceived_distance import Distances, image_distance, perceived_distances
+from zoo.utils import registry
 
 SHAPE = (8, 8, 1)
 

@@ -9,9 +9,10 @@ import numpy as np
 import onnx
 import pytest
 
-from zoo import export, models
-from zoo.export import _fidelity, _litert_process
-from zoo.export.litert import TOLERANCES
+from zoo import models
+from zoo.deliver import export
+from zoo.deliver.export import _fidelity, _litert_process
+from zoo.deliver.export.litert import TOLERANCES
 
 SHAPE = (8, 8, 1)
 
@@ -332,7 +333,7 @@ def test_bad_arguments_are_clear_errors(model, binary_digits, tmp_path):
 
 @pytest.mark.parametrize("module", ["ai_edge_litert", "tf2onnx"])
 def test_a_missing_package_is_named(model, binary_digits, tmp_path, monkeypatch, module):
-    from zoo import extras
+    from zoo.utils import extras
 
     find = extras.find_spec
     monkeypatch.setattr(extras, "find_spec", lambda name: None if name == module else find(name))

@@ -10,8 +10,9 @@ import pytest
 from keras import layers, ops
 
 import zoo
-from zoo import models, presets
-from zoo.presets import _integrity as integrity
+from zoo import models
+from zoo.deliver import presets
+from zoo.deliver.presets import _integrity as integrity
 
 SHAPE, CODES = (4, 4, 1), 4
 IMAGES = np.random.default_rng(0).uniform(size=(3, *SHAPE)).astype("float32")
@@ -220,7 +221,7 @@ def test_what_calls_itself_the_zoos_is_looked_at_all_the_same(saved, tmp_path, k
     config = json.loads((saved / "config.json").read_text())
     config["config"][place] = {**INNOCENT, **EVIL[kind]}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    from zoo.presets import _configuration as configuration
+    from zoo.deliver.presets import _configuration as configuration
 
     with pytest.raises(presets.Damaged, match="asks for"):
         configuration.read(tmp_path)
@@ -232,7 +233,7 @@ def test_nothing_is_imported_because_a_file_says_so(saved, tmp_path):
         "class_name": "X", "module": "keras.src.applications.nowhere", "registered_name": None, "config": {},
     }  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(config))
-    from zoo.presets import _configuration as configuration
+    from zoo.deliver.presets import _configuration as configuration
 
     with pytest.raises(presets.Damaged):
         configuration.read(tmp_path)

@@ -20,11 +20,13 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import models, presets
-from zoo.presets import _fetch as fetching
-from zoo.presets import _integrity as integrity
-from zoo.presets import _store as store
-from zoo.presets import _transfer as transfer
+from zoo import models
+from zoo.deliver import presets
+from zoo.deliver.presets import _cache as caching
+from zoo.deliver.presets import _fetch as fetching
+from zoo.deliver.presets import _integrity as integrity
+from zoo.deliver.presets import _store as store
+from zoo.deliver.presets import _transfer as transfer
 
 SHAPE = (8, 8, 1)
 NAME = "tiny"
@@ -573,7 +575,7 @@ ATTACKS = {
 @pytest.mark.usefixtures("impatient")
 def test_a_server_that_never_ends_is_left(preset, cache, monkeypatch, attack, file):
     answer, message = ATTACKS[attack]
-    monkeypatch.setattr(fetching, "MOST_BYTES", 2**22)
+    monkeypatch.setattr(caching, "MOST_BYTES", 2**22)
     start = time.monotonic()
     with serving(preset.parent, only_for(file, answer)) as address:
         with pytest.raises(presets.Unavailable, match=message):

@@ -13,8 +13,12 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo import evaluation, files, presets, pretrained, runs, training
-from zoo.pretrained import forms
+from zoo import runs
+from zoo.deliver import presets
+from zoo.measure import evaluation
+from zoo.runs import pretrained, training
+from zoo.runs.pretrained import forms
+from zoo.utils import files
 
 ROOT = Path(__file__).parent.parent
 OWN = sorted(path.parent for path in (ROOT / "saved_models").glob("*/SHA256SUMS"))
@@ -181,7 +185,7 @@ def test_float32_is_left_out_where_float16_is_near_enough(made_runs, tmp_path):
 
 
 def test_a_learned_sigma_stands_beside_the_error_that_it_should_equal(tmp_path):
-    from zoo.pretrained._scale import learned_scale
+    from zoo.runs.pretrained._scale import learned_scale
 
     grey = np.full((300, 8, 8, 1), 0.5, "float32")
     images = np.clip(grey + np.random.default_rng(0).normal(0, 0.1, grey.shape), 0, 1)
@@ -308,7 +312,7 @@ def test_the_presets_are_small():
 
 
 def test_table_csv_and_readme_are_written_from_the_scores():
-    from zoo.presets import _results as results
+    from zoo.deliver.presets import _results as results
 
     found = {folder.name: files.read_json(folder / "scores.json") for folder in OWN}
     sizes = {folder.name: files.size_of(folder) for folder in OWN}

@@ -17,7 +17,7 @@ import zoo
 from zoo.datasets import _containers, _folder, _idx
 from zoo.datasets._idx import read_idx
 from zoo.datasets._table import first_rows, row_codes
-from zoo.pixels import aligned_empty
+from zoo.utils.pixels import aligned_empty
 
 MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import registry
+from zoo.utils import registry
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def test_readme_measurements_run(tmp_path, monkeypatch):
 
 
 def test_readme_lists_every_preset_with_its_scores():
-    from zoo import presets
+    from zoo.deliver import presets
 
     for name, row in presets.table().items():
         (line,) = [line for line in README.splitlines() if line.startswith(f"| [`{name}`]")]

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from zoo.presets import _results as results
+from zoo.deliver.presets import _results as results
 
 
 def scores_of(mig, held_out=None):

@@ -25,7 +25,8 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from zoo import models, presets, serving
+from zoo import models
+from zoo.deliver import presets, serving
 
 SHAPE = (8, 8, 1)
 NAME = "small_vae"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.registry import parse_call, shortened
-from zoo.training import parse_setting
+from zoo.runs.training import parse_setting
+from zoo.utils.registry import parse_call, shortened
 
 PATHS = [
     r"C:\data\new",

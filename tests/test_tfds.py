@@ -22,10 +22,10 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import zoo
-from zoo import registry
 from zoo.datasets import _network, _tfds
 from zoo.datasets._pictures import Fit
 from zoo.tfds import NAMES
+from zoo.utils import registry
 
 load = zoo.datasets.load
 
@@ -499,9 +499,9 @@ def test_whole_builder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "order", ["zoo, tensorflow_datasets as tfds", "tensorflow_datasets as tfds, zoo"]
+    "order", ["zoo.tfds, tensorflow_datasets as tfds", "tensorflow_datasets as tfds, zoo.tfds"]
 )
-def test_importing_the_zoo_is_enough(order):
+def test_importing_the_builders_is_enough(order):
     code = f"import {order}; print(tfds.builder_cls('xysquares').dataset)"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True

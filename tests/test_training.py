@@ -20,7 +20,9 @@ import tensorflow as tf
 from PIL import Image
 
 import zoo
-from zoo import datasets, hardware, pretrained, report, runs, training
+from zoo import datasets, runs
+from zoo.runs import pretrained, report, training
+from zoo.utils import hardware
 
 # Small enough for a test, and with both optimizers.
 OPTIONS = {
@@ -292,7 +294,7 @@ def test_killed_while_its_configuration_is_written_starts_again(left, tmp_path):
 def test_one_process_trains_in_a_folder(whole, tmp_path):
     shutil.copytree(whole.folder, tmp_path / "run")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
-    hold = "import sys, time; from zoo.locks import alone_in; from pathlib import Path\n"
+    hold = "import sys, time; from zoo.utils.locks import alone_in; from pathlib import Path\n"
     hold += "with alone_in(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     for folder in (tmp_path / "run", tmp_path / "new"):
         command = [sys.executable, "-c", hold, str(folder)]

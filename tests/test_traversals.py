@@ -8,8 +8,10 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 import zoo
-from zoo import evaluation, image_files, plots, report
-from zoo.evaluation import Table
+from zoo.measure import evaluation, plots
+from zoo.measure.evaluation import Table
+from zoo.runs import report
+from zoo.utils import image_files
 
 SHAPE = (8, 8, 1)
 

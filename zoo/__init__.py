@@ -15,44 +15,51 @@ Names are loaded when they are first used: `import zoo` loads no TensorFlow.
 import importlib
 import os
 
-from zoo import saved_classes, tfds
+from zoo.utils import saved_classes
 
 __version__ = "0.1.0"
 
-_MODULES = (
-    "callbacks",
-    "comparison",
+_ROOMS = (
     "datasets",
-    "evaluation",
-    "export",
-    "information",
+    "deliver",
     "likelihoods",
-    "log_likelihood",
+    "measure",
     "metrics",
     "models",
     "networks",
     "optimizers",
-    "perceived_distance",
-    "plots",
-    "presets",
-    "registry",
-    "report",
     "runs",
     "schedules",
-    "serving",
     "tfds",
-    "training",
+    "utils",
 )
+# Short names, which are also those of before the rooms were made.
+_MODULES = {
+    "callbacks": "runs.callbacks",
+    "comparison": "runs.comparison",
+    "evaluation": "measure.evaluation",
+    "export": "deliver.export",
+    "information": "measure.information",
+    "log_likelihood": "measure.log_likelihood",
+    "perceived_distance": "measure.perceived_distance",
+    "plots": "measure.plots",
+    "presets": "deliver.presets",
+    "pretrained": "runs.pretrained",
+    "registry": "utils.registry",
+    "report": "runs.report",
+    "serving": "deliver.serving",
+    "training": "runs.training",
+}
 _FUNCTIONS = {
-    "encode": "evaluation",
-    "evaluate": "evaluation",
-    "traverse": "evaluation",
-    "from_preset": "presets",
+    "encode": "measure.evaluation",
+    "evaluate": "measure.evaluation",
+    "traverse": "measure.evaluation",
+    "from_preset": "deliver.presets",
     "load": "runs",
-    "train": "training",
+    "train": "runs.training",
 }
 
-__all__ = sorted([*_MODULES, *_FUNCTIONS])
+__all__ = sorted([*_ROOMS, *_MODULES, *_FUNCTIONS])
 
 
 def _check_backend() -> None:
@@ -66,8 +73,10 @@ def _check_backend() -> None:
 
 
 def __getattr__(name: str):
-    if name in _MODULES:
+    if name in _ROOMS:
         return importlib.import_module(f"zoo.{name}")
+    if name in _MODULES:
+        return importlib.import_module(f"zoo.{_MODULES[name]}")
     if name in _FUNCTIONS:
         return getattr(importlib.import_module(f"zoo.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")
@@ -78,5 +87,6 @@ def __dir__() -> list[str]:
 
 
 _check_backend()
-saved_classes.register_when_imported()
-tfds.register_when_imported()
+saved_classes.register_if_imported()
+# `import zoo.evaluation`, of before the rooms were made, finds a module that stands for the new one.
+__path__.append(os.path.join(__path__[0], "utils", "old_names"))

@@ -11,7 +11,7 @@ import warnings
 
 import click
 
-from zoo import registry
+from zoo.utils import registry
 
 ROOMS = ("models", "likelihoods", "datasets", "metrics")
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -122,7 +122,7 @@ def list_members(what) -> None:
 @errors_as_messages
 def show(data, out, **options) -> None:
     """Draw the dataset NAME: random images, and a row for each factor in which it alone moves."""
-    from zoo import report
+    from zoo.runs import report
 
     click.echo(f"Written: {report.draw_dataset(data, out, **options)}")
 
@@ -154,7 +154,7 @@ def show(data, out, **options) -> None:
 @errors_as_messages
 def train(model, data, settings, **options) -> None:
     """Train MODEL, score it, draw it and export it, into a folder."""
-    from zoo import training
+    from zoo.runs import training
 
     settings = dict(training.parse_setting(text) for text in settings)
     run = training.train(model, data, settings=settings, **options)
@@ -178,7 +178,7 @@ def train(model, data, settings, **options) -> None:
 @errors_as_messages
 def evaluate(path, data, metrics, out, **options) -> None:
     """Score the model of a run folder or a .keras file at PATH."""
-    from zoo import report
+    from zoo.runs import report
 
     found = report.score(path, data, metrics, out=out, show_progress=True, **options)
     rows = [("", *entry, found.seconds) for entry in found.bound.items()]
@@ -207,7 +207,7 @@ def evaluate(path, data, metrics, out, **options) -> None:
 @errors_as_messages
 def traverse(path, out, data, **options) -> None:
     """Draw the traversals of the model of a preset, a run folder or a .keras file at PATH."""
-    from zoo import report
+    from zoo.runs import report
 
     click.echo(f"Written: {report.draw_traversals(path, out, data, **options)}")
 
@@ -233,7 +233,7 @@ def traverse(path, out, data, **options) -> None:
 @errors_as_messages
 def export(path, out, form, data, overwrite, **options) -> None:
     """Write the model of a preset, a run folder or a .keras file at PATH for other programs."""
-    from zoo import report
+    from zoo.runs import report
 
     options = {name: value for name, value in options.items() if value is not None}
     made = report.export_model(path, out, form, data, overwrite=overwrite, **options)
@@ -264,7 +264,7 @@ def export(path, out, form, data, overwrite, **options) -> None:
 @errors_as_messages
 def make_preset(folders, out, **options) -> None:
     """Make a preset of the best of some runs that differ in their seed: measured, converted, with a card."""
-    from zoo import pretrained
+    from zoo.runs import pretrained
 
     click.echo(f"Written: {pretrained.make(folders, out, show_progress=True, **options)}")
 
@@ -278,7 +278,7 @@ def make_preset(folders, out, **options) -> None:
 @errors_as_messages
 def rescore(folders, **options) -> None:
     """Score presets anew, after metrics have changed: their scores and cards."""
-    from zoo import pretrained
+    from zoo.runs import pretrained
 
     for folder in folders:
         click.echo(f"Scored: {pretrained.rescore(folder, show_progress=True, **options)}")
@@ -294,7 +294,7 @@ def rescore(folders, **options) -> None:
 @errors_as_messages(loads_tensorflow=False)
 def list_presets(publish, update) -> None:
     """List the pretrained models."""
-    from zoo import presets
+    from zoo.deliver import presets
 
     if publish:
         click.echo(f"Written to {publish}: {', '.join(presets.publish(publish))}")
@@ -321,7 +321,7 @@ def list_presets(publish, update) -> None:
 @errors_as_messages(loads_tensorflow=False)
 def download(name, out, address) -> None:
     """Fetch the SavedModel of the pretrained model NAME, for programs without Keras."""
-    from zoo import presets
+    from zoo.deliver import presets
 
     folder = presets.fetch(name, out or name, only="1/", address=address, show_progress=True)
     click.echo(f"Written: {folder / '1'}")
@@ -333,7 +333,7 @@ def download(name, out, address) -> None:
 @errors_as_messages
 def serve_config(folders, out) -> None:
     """Lay out presets or runs for TF Serving, with clients."""
-    from zoo import serving
+    from zoo.deliver import serving
 
     for model in serving.configure(folders, out):
         click.echo(f"{model.name} version {model.version}: {model.folder}")

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.checks import is_number
+from zoo.utils.checks import is_number
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 

@@ -12,21 +12,27 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.pretrained.forms import as_floats, litert_calls, medians, onnx_calls, saved_model_calls
+from zoo.runs.pretrained.forms import (
+    as_floats,
+    litert_calls,
+    medians,
+    onnx_calls,
+    saved_model_calls,
+)
 
 BATCHES = (1, 32)
 PRECISIONS = ("float32", "float16", "dynamic_int8")
 
 
 def size_of(path: Path) -> int:
-    from zoo import files
+    from zoo.utils import files
 
     return files.size_of(path) if path.is_dir() else path.stat().st_size
 
 
 def calls(model, images: np.ndarray, folder: Path) -> dict[tuple[str, int], tuple[int, dict]]:
     """Bytes and calls of every form at every batch; their files lie in `folder`."""
-    from zoo import export
+    from zoo.deliver import export
 
     export.saved_model(model, folder / "1")
     export.onnx(model, folder / "onnx", images)

@@ -36,7 +36,7 @@ VARIANTS = {
 
 def rows() -> dict[str, tuple[str, tuple[str, ...]]]:
     """What is trained: a row's name to a model and arguments of `zoo train`."""
-    from zoo import registry
+    from zoo.utils import registry
 
     models = {name: (name, OWN.get(name, ())) for name in registry.names("models")}
     known = {row: made for row, made in VARIANTS.items() if made[0] in models}
@@ -68,7 +68,10 @@ def train(row: str, seed: int, options) -> None:
 
 def score_untrained(folder: Path) -> None:
     """Writes what the run's model scores before its first update."""
-    from zoo import datasets, evaluation, files, runs, training
+    from zoo import datasets, runs
+    from zoo.measure import evaluation
+    from zoo.runs import training
+    from zoo.utils import files
 
     config = runs.load_config(folder)
     data = datasets.load(config.data)
@@ -79,7 +82,8 @@ def score_untrained(folder: Path) -> None:
 
 def measured(folder: Path) -> dict | None:
     """What a finished run shows, and how it was made; or None."""
-    from zoo import files, runs
+    from zoo import runs
+    from zoo.utils import files
 
     if not (folder / "untrained.json").exists():
         return None
@@ -115,7 +119,7 @@ def kept() -> dict[tuple[str, int], dict[str, str]]:
 
 def keep(out: Path, seeds: int) -> None:
     """Adds the finished runs of a folder to `learning.csv`."""
-    from zoo import files
+    from zoo.utils import files
 
     lines = kept()
     for row in rows():

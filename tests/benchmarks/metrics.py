@@ -16,7 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from zoo import metrics, registry
+from zoo import metrics
+from zoo.utils import registry
 
 SIZES = (3, 6, 40, 32, 32)
 LATENTS = 10

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from zoo.datasets._containers import IMAGES, read_arrays
 from zoo.datasets._table import Tabled, as_array, levels
-from zoo.files import path_of
-from zoo.pixels import ALIGNMENT, Pixels, aligned_copy, wrong_dtype
+from zoo.utils.files import path_of
+from zoo.utils.pixels import ALIGNMENT, Pixels, aligned_copy, wrong_dtype
 
 # What files call the factors: what they call the factors' values, and the columns, of which None is left out.
 FACTORS = {

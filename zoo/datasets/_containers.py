@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from zoo.datasets._paths import Refused, refuse_pointer
-from zoo.pixels import aligned_copy, aligned_empty
+from zoo.utils.pixels import aligned_copy, aligned_empty
 
 SUFFIXES = (".npz", ".npy", ".h5", ".hdf5")
 IMAGES = ("images", "imgs")

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from zoo import progress
 from zoo.datasets import _viewer
 from zoo.datasets._arrays import Arrays
 from zoo.datasets._containers import LARGEST, aligned_empty
 from zoo.datasets._pictures import checked_pair
-from zoo.files import path_of
+from zoo.utils import progress
+from zoo.utils.files import path_of
 
 THREADS = 4
 SLOW = 2000  # pictures from which on a progress bar is drawn

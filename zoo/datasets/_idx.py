@@ -14,7 +14,7 @@ import numpy as np
 from zoo.datasets._arrays import Arrays
 from zoo.datasets._containers import CHUNK, LARGEST
 from zoo.datasets._paths import refuse_pointer
-from zoo.files import path_of
+from zoo.utils.files import path_of
 
 PATTERN = re.compile(r"[-.]idx\d-ubyte(\.gz)?$", re.IGNORECASE)
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

@@ -7,18 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from zoo import registry
 from zoo.datasets import _containers, _idx
 from zoo.datasets._arrays import Arrays
 from zoo.datasets._folder import load_folder
-from zoo.datasets._splits import held_out, split
 from zoo.datasets._tfds import PREFIX, load_tfds
 from zoo.datasets.base import Dataset
-from zoo.files import path_of
+from zoo.utils import registry
+from zoo.utils.files import path_of
 
 PART = re.compile(r"(.+\))\[(\d{1,9})\]", re.DOTALL)
+CALLS: dict[str, Callable] = {}  # What a text may call beside the names of datasets.
 
 
+def written(name: str) -> Callable[[Callable], Callable]:
+    """Makes a function one that a text can call: `load("split(digits, 0.5, 0.5)[0]")`."""
+
+    def known(function: Callable) -> Callable:
+        CALLS[name] = function
+        return function
+
+    return known
+
+
+@written("read")
 def load(spec: Any, **arguments: Any) -> Dataset:
     """A dataset from its name, a file, a folder, TensorFlow Datasets or arrays.
 
@@ -101,6 +112,3 @@ def _part(text: str, parts: Any, number: int) -> Dataset:
         count = f"{len(parts)} parts" if isinstance(parts, tuple) else "one dataset"
         raise ValueError(f"There is no part {number} of {count}. Received: {text!r}")
     return parts[number]
-
-
-CALLS = {"read": load, "split": split, "held_out": held_out}

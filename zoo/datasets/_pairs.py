@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo import registry
-from zoo.checks import check_integer
+from zoo.utils import registry
+from zoo.utils.checks import check_integer
 
 CHANGES = ("differ", "resampled")
 

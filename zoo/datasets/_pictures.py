@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from zoo.checks import check_integer
+from zoo.utils.checks import check_integer
 
 LUMA = (19595, 38470, 7471)  # 0.299, 0.587 and 0.114 in 65536ths
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo import registry
-from zoo.checks import check_integer
+from zoo.datasets._load import load, written
 from zoo.datasets._table import first_rows
 from zoo.datasets.base import Dataset
+from zoo.utils import registry
+from zoo.utils.checks import check_integer
 
 
 class Part(Dataset):
@@ -73,6 +74,7 @@ class Part(Dataset):
         return self.data.factors(self.indices)
 
 
+@written("split")
 def split(data: Any, *fractions: float, seed: int = 0) -> tuple[Part, ...]:
     """Random parts of a dataset, which share no image.
 
@@ -93,8 +95,6 @@ def split(data: Any, *fractions: float, seed: int = 0) -> tuple[Part, ...]:
         >>> len(train), len(test)
         (1438, 359)
     """
-    from zoo.datasets._load import load
-
     data = load(data)
     seed = check_integer("seed", seed, 0)
     numbers = [f for f in fractions if isinstance(f, (int, float)) and 0 < f <= 1]
@@ -115,6 +115,7 @@ def split(data: Any, *fractions: float, seed: int = 0) -> tuple[Part, ...]:
     return tuple(Part(data, np.sort(piece)) for piece in pieces)
 
 
+@written("held_out")
 def held_out(data: Any, /, **factors: int | Iterable[int]) -> tuple[Part, Part]:
     """A dataset without some combinations of its factors, and these combinations: for tests of extrapolation.
 
@@ -134,8 +135,6 @@ def held_out(data: Any, /, **factors: int | Iterable[int]) -> tuple[Part, Part]:
         >>> len(rest) / len(held)  # a sixth is held out
         5.0
     """
-    from zoo.datasets._load import load
-
     data = load(data)
     if not factors:
         known = ", ".join(data.factor_names)

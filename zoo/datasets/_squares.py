@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from zoo.checks import check_integer
 from zoo.datasets.base import GridDataset
+from zoo.utils.checks import check_integer
 
 
 class MovingSquares(GridDataset):

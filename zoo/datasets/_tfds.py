@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import numpy as np
 import tensorflow as tf
 
-from zoo import progress
 from zoo.datasets._network import some_server_answers
 from zoo.datasets._pictures import Fit
 from zoo.datasets._table import Tabled, values_by_level
 from zoo.datasets.base import pipeline_options
+from zoo.utils import progress
 
 PREFIX = "tfds:"
 SPEC = re.compile(r"([^\[\]]+)(?:\[(.*)\])?")

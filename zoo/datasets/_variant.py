@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.checks import check_integer
 from zoo.datasets._load import load
 from zoo.datasets.base import Dataset
+from zoo.utils.checks import check_integer
 
 LARGEST_SEED = 2**31 - 1
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageColor, UnidentifiedImageError
 
-from zoo.checks import check_integer
 from zoo.datasets._paths import refuse_pointer
+from zoo.utils.checks import check_integer
 
 # What is read, by the first bytes of a file and not by its name; formats that run programs are not among them.
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo.checks import check_integer
 from zoo.datasets import _pairs
+from zoo.utils.checks import check_integer
 
 CHUNK = (
     256  # images rendered at once by `images`, so that a long list of indices costs little memory

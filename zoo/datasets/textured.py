@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.checks import check_fraction
 from zoo.datasets._variant import Variant
+from zoo.utils.checks import check_fraction
 
 
 class Textured(Variant):

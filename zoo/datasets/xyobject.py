@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from zoo.checks import check_integer
 from zoo.datasets._squares import covered
 from zoo.datasets.base import GridDataset
+from zoo.utils.checks import check_integer
 
 SIDE = 64  # pixels of an image
 SIZES = np.array([7, 9, 11, 13, 15])  # pixels of the square

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo import registry
+from zoo.utils import registry
 
 tfd = tfp.distributions
 

@@ -6,10 +6,10 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.checks import check_integer
 from zoo.likelihoods._levels import LevelLikelihood
 from zoo.likelihoods.base import LOGITS, ImageDistribution
 from zoo.likelihoods.discretized_logistic import logistic_levels
+from zoo.utils.checks import check_integer
 
 tfd = tfp.distributions
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 
-from zoo import registry
-from zoo.checks import folded_seed
 from zoo.metrics._gradient_boosting import GradientBoosting
+from zoo.utils import registry
+from zoo.utils.checks import folded_seed
 
 
 def scikit_learn(trees: int, depth: int, seed: int) -> Any:

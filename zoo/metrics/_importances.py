@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zoo.checks import check_integer
 from zoo.metrics import _boosters, base
+from zoo.utils.checks import check_integer
 
 
 class Learned(NamedTuple):

@@ -6,9 +6,9 @@ import numpy as np
 from scipy import stats
 from sklearn.linear_model import Lasso
 
-from zoo import registry
-from zoo.checks import check_integer
 from zoo.metrics import base
+from zoo.utils import registry
+from zoo.utils.checks import check_integer
 
 
 def udr(

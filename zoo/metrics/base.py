@@ -14,7 +14,7 @@ from scipy import special
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 
-from zoo.checks import check_integer, is_number
+from zoo.utils.checks import check_integer, is_number
 
 LARGEST_CODE = 1e18  # its square, and the sum of hundreds of them, are numbers of float32
 

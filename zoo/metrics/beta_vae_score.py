@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from zoo.checks import check_integer
 from zoo.metrics import base
+from zoo.utils.checks import check_integer
 
 _CHUNK = 2**22  # numbers gathered at once: 32 MiB
 

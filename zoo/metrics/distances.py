@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from zoo.checks import check_integer
 from zoo.metrics import base
+from zoo.utils.checks import check_integer
 
 _CHUNK = 2**22  # numbers worked on at once: 32 MiB
 _WHOLE = 64  # traversals without holes that are enough to do without the others

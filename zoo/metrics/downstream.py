@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import KFold
 
-from zoo.checks import check_integer
 from zoo.metrics import _boosters, base
+from zoo.utils.checks import check_integer
 
 PENALTIES, STRONGEST = 10, 1e-4  # how many, from 1e-4 to 1e4
 FOLDS = 5

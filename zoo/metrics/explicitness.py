@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from zoo.checks import check_integer
 from zoo.metrics import base
+from zoo.utils.checks import check_integer
 
 
 def explicitness(

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zoo.checks import check_integer
 from zoo.metrics import base
+from zoo.utils.checks import check_integer
 
 _CHUNK = 2**22  # numbers gathered at once: 32 MiB
 

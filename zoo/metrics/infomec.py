@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from zoo.checks import check_fraction, check_integer, folded_seed
 from zoo.metrics import base
+from zoo.utils.checks import check_fraction, check_integer, folded_seed
 
 
 def infomec(

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from zoo.checks import check_fraction, check_integer
 from zoo.metrics import base
+from zoo.utils.checks import check_fraction, check_integer
 
 
 def irs(

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from zoo.checks import check_integer
 from zoo.metrics import base
+from zoo.utils.checks import check_integer
 
 
 def unsupervised(

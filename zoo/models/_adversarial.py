@@ -7,10 +7,10 @@ import keras
 import tensorflow as tf
 
 from zoo import networks
-from zoo.checks import check_integer
 from zoo.models import _losses
 from zoo.models.vae import VAE, ElboTerms, adam, share_of_mean, update, watching
 from zoo.optimizers import loss_scaled
+from zoo.utils.checks import check_integer
 
 
 class Adversarial(VAE):

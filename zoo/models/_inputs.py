@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo.checks import check_integer
 from zoo.models import _weights
-from zoo.pixels import TOLERANCE, Pixels, out_of_range, wrong_dtype
+from zoo.utils.checks import check_integer
+from zoo.utils.pixels import TOLERANCE, Pixels, out_of_range, wrong_dtype
 
 DEFAULT_BATCH_SIZE = 64
 PREFETCH = 2

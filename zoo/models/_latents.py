@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.checks import check_integer
+from zoo.utils.checks import check_integer
 
 tfd = tfp.distributions
 

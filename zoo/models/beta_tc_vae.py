@@ -5,11 +5,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.checks import check_integer
 from zoo.models import _inputs
 from zoo.models.vae import VAE, ElboTerms
-from zoo.registry import check_known
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils.checks import check_integer
+from zoo.utils.registry import check_known
 
 ESTIMATORS = ("mws", "mss")
 

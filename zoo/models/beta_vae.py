@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.checks import check_flag
 from zoo.models.vae import VAE, ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils.checks import check_flag
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 
 from zoo.models.vae import VAE, ElboTerms
-from zoo.registry import check_known
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils.registry import check_known
 
 # λ_d / λ_od as in the study of Locatello et al. 2019.
 DIAGONAL_RATIO = {"i": 10.0, "ii": 1.0}

@@ -9,11 +9,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import networks
-from zoo.checks import check_integer
 from zoo.models import _latents, _losses, _reach, _weights
 from zoo.models._adversarial import Adversarial, gradient_norm, grouped
 from zoo.models.vae import adam, count, share_of_mean, update, watching
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils.checks import check_integer
 
 tfd = tfp.distributions
 

@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.checks import is_number
 from zoo.models.vae import VAE, ElboTerms
-from zoo.registry import check_known
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils.checks import is_number
+from zoo.utils.registry import check_known
 
 KERNELS = {
     "rbf": lambda distance, width: tf.exp(-distance / width),

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from zoo.checks import check_integer
 from zoo.models.vae import VAE, ElboTerms
+from zoo.utils.checks import check_integer
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,10 +9,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import networks
-from zoo.checks import check_integer
 from zoo.models import _latents
 from zoo.models.vae import VAE, ElboTerms
 from zoo.schedules import Linear, Schedule, check_weight, value_at
+from zoo.utils.checks import check_integer
 
 tfd = tfp.distributions
 

@@ -14,10 +14,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import likelihoods, networks
-from zoo.checks import check_integer
 from zoo.models import _averages, _inputs, _latents, _losses, _rates, _reach, _traces, _weights
 from zoo.optimizers import Adam, loss_scaled
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils.checks import check_integer
 
 tfd = tfp.distributions
 
@@ -616,7 +616,7 @@ class VAE(keras.Model):
             input_signature: must be None: the signatures are the zoo's.
             overwrite: whether an existing folder is replaced.
         """
-        from zoo import export
+        from zoo.deliver import export
 
         _check_format(format, input_signature)
         export.saved_model(self, filepath, overwrite=overwrite)
@@ -634,13 +634,13 @@ class VAE(keras.Model):
     @classmethod
     def from_preset(cls, name: str | os.PathLike, **kwargs) -> "VAE":
         """A pretrained model of this class, by its name or the path of its folder; see `zoo.from_preset`."""
-        from zoo import presets
+        from zoo.deliver import presets
 
         return presets.from_preset(name, of_class=cls, **kwargs)
 
     def save_to_preset(self, folder: str | os.PathLike, **kwargs) -> None:
         """Writes the model as a preset's folder; see `zoo.presets.save`."""
-        from zoo import presets
+        from zoo.deliver import presets
 
         presets.save(self, folder, **kwargs)
 

@@ -1,0 +1,1 @@
+"""From a model to files for others: SavedModel, LiteRT, ONNX, presets, servers."""

@@ -1,0 +1,18 @@
+"""Encoders, decoders and discriminators as functional `keras.Model`s.
+
+An encoder maps images `(batch, height, width, channels)` to `(batch, outputs)`; a decoder maps latents
+`(batch, latent_dim)` to `(batch, height, width, channels * outputs_per_value)`. Both end in float32, whatever the
+dtype policy, because likelihoods and divergences are computed in float32.
+"""
+
+from zoo.networks import (
+    _settings as _settings,  # first: it refuses settings of Keras that do not fit
+)
+from zoo.networks._contract import applied as applied
+from zoo.networks._contract import check_network as check_network
+from zoo.networks.convolutional import convolutional_decoder as convolutional_decoder
+from zoo.networks.convolutional import convolutional_encoder as convolutional_encoder
+from zoo.networks.convolutional import image_discriminator as image_discriminator
+from zoo.networks.dense import dense_decoder as dense_decoder
+from zoo.networks.dense import dense_encoder as dense_encoder
+from zoo.networks.dense import discriminator as discriminator

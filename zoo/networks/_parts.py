@@ -1,0 +1,50 @@
+"""What encoders and decoders are put together from."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+from keras import layers
+
+SMALLEST_MAP = 4
+
+
+def filters_of(image_shape: Sequence[int]) -> list[int]:
+    """The paper's 32, 32, 64, 64 for 64x64; as many strides as leave a map of at least 4x4."""
+    halvings = max(0, int(math.log2(max(1, min(image_shape[:2]) / SMALLEST_MAP))))
+    return [32 if index < 2 else 64 for index in range(halvings)]
+
+
+def units_of(image_shape: Sequence[int]) -> int:
+    return 128 if image_shape[-1] == 1 else 256
+
+
+def dense_stack(x, units: Sequence[int], activation: str, weights, dtype):
+    for index, count in enumerate(units):
+        x = layers.Dense(
+            count,
+            activation,
+            kernel_initializer=next(weights),
+            name=f"dense_{index}",
+            dtype=dtype,
+        )(x)
+    return x
+
+
+def output(count: int, weights, **kwargs) -> layers.Layer:
+    return layers.Dense(
+        count, kernel_initializer=next(weights), name="outputs", dtype="float32", **kwargs
+    )
+
+
+def initializers(seed: int | None) -> Iterator[keras.Initializer]:
+    """He initialisers, each with its own seed drawn from `seed`; without one, as Keras' `set_random_seed` decides.
+
+    They keep the variance of layers with ReLU (He et al. 2015); with Keras' default, Glorot, a FactorVAE needs twice
+    the updates for the same ELBO.
+    """
+    random = np.random.default_rng(seed)
+    while True:
+        one = None if seed is None else int(random.integers(2**31))
+        yield keras.initializers.HeUniform(seed=one)

@@ -1,0 +1,7 @@
+"""Has moved to `zoo.deliver.export`."""
+
+import sys
+
+from zoo.deliver import export
+
+sys.modules[__name__] = export

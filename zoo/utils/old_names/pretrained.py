@@ -1,0 +1,7 @@
+"""Has moved to `zoo.runs.pretrained`."""
+
+import sys
+
+from zoo.runs import pretrained
+
+sys.modules[__name__] = pretrained
