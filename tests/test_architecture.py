@@ -112,7 +112,17 @@ def test_old_paths_give_the_same_modules(name):
     subprocess.run([sys.executable, "-c", code + same], check=True)
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "cli.py", "utils/registry.py", "utils/files.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "__init__.py",
+        "cli/__init__.py",
+        "cli/_command.py",
+        "cli/work.py",
+        "utils/registry.py",
+        "utils/files.py",
+    ],
+)
 def test_the_way_in_is_light(name):
     tree = ast.parse((ZOO / name).read_text(encoding="utf-8"))
     at_top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
