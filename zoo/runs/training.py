@@ -19,10 +19,9 @@ import tensorflow as tf
 from zoo import datasets, runs, schedules
 from zoo.deliver import export
 from zoo.measure import evaluation, plots
-from zoo.runs import report
+from zoo.runs import Diverged, report
 from zoo.utils import files, hardware, progress, registry
 from zoo.utils.checks import check_integer, is_number
-from zoo.runs import Diverged
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 LOG_EVERY = 100
