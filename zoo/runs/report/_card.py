@@ -1,29 +1,10 @@
 """The card of a run: what a reader must know of a trained model, in Markdown."""
 
-import contextlib
-import inspect
-import os
-import platform
-import subprocess
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-import keras
-import numpy as np
-import scipy
-import sklearn
-import tensorflow as tf
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-import zoo
-from zoo import datasets, runs
-from zoo.deliver import export, presets
-from zoo.measure import evaluation, plots
-from zoo.utils import files, hardware, image_files, layouts, registry
-from zoo.utils.checks import check_integer, is_number
-from zoo.runs.report._origin import versions
+from collections.abc import Iterable, Mapping, Sequence
 
+from zoo.measure import evaluation
+from zoo.runs.report._origin import versions
+from zoo.utils import hardware
 
 CARD = """\
 # {model} on {data}

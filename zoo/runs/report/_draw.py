@@ -1,29 +1,16 @@
 """Files with pictures: of a model's traversals, of a dataset."""
 
-import contextlib
-import inspect
 import os
-import platform
-import subprocess
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-import keras
+
 import numpy as np
-import scipy
-import sklearn
-import tensorflow as tf
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-import zoo
+
 from zoo import datasets, runs
-from zoo.deliver import export, presets
 from zoo.measure import evaluation, plots
-from zoo.utils import files, hardware, image_files, layouts, registry
-from zoo.utils.checks import check_integer, is_number
 from zoo.runs.report._figures import live_rows, save_figure, traversal_figure
 from zoo.runs.report._places import check_can_be_written, check_picture, data_of
+from zoo.utils import image_files
+from zoo.utils.checks import check_integer
 
 
 def draw_traversals(

@@ -1,29 +1,15 @@
 """A run's model, written for other programs."""
 
-import contextlib
 import inspect
 import os
-import platform
-import subprocess
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-import keras
-import numpy as np
-import scipy
-import sklearn
-import tensorflow as tf
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-import zoo
-from zoo import datasets, runs
-from zoo.deliver import export, presets
-from zoo.measure import evaluation, plots
-from zoo.utils import files, hardware, image_files, layouts, registry
-from zoo.utils.checks import check_integer, is_number
-from zoo.runs.report._places import data_of
 
+import numpy as np
+
+from zoo import datasets, runs
+from zoo.deliver import export
+from zoo.runs.report._places import data_of
+from zoo.utils import files, layouts, registry
+from zoo.utils.checks import is_number
 
 FORMS = {"saved_model": layouts.SAVED_MODEL, "litert": layouts.LITERT, "onnx": layouts.ONNX}
 MEASURED = 64  # images that an exported file is compared on

@@ -1,28 +1,18 @@
 """Figures of a model on a dataset, and figures as files and pixels."""
 
 import contextlib
-import inspect
 import os
-import platform
-import subprocess
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+
 import keras
 import numpy as np
-import scipy
-import sklearn
-import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-import zoo
-from zoo import datasets, runs
-from zoo.deliver import export, presets
+
 from zoo.measure import evaluation, plots
-from zoo.utils import files, hardware, image_files, layouts, registry
-from zoo.utils.checks import check_integer, is_number
 from zoo.runs.report._places import suffix_of
+from zoo.utils import files
 
 
 def pictures(

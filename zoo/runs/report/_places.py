@@ -1,28 +1,11 @@
 """Where results go, and which data they are of: checked before any work."""
 
-import contextlib
-import inspect
 import os
-import platform
-import subprocess
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-import keras
-import numpy as np
-import scipy
-import sklearn
-import tensorflow as tf
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-import zoo
-from zoo import datasets, runs
-from zoo.deliver import export, presets
-from zoo.measure import evaluation, plots
-from zoo.utils import files, hardware, image_files, layouts, registry
-from zoo.utils.checks import check_integer, is_number
 
+from zoo import runs
+from zoo.deliver import presets
+from zoo.utils import files
 
 # Formats that Matplotlib writes by itself.
 PICTURES = (

@@ -1,29 +1,14 @@
 """Scores of a run's model, and the file that tells how they were taken."""
 
-import contextlib
-import inspect
 import os
-import platform
-import subprocess
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
-import keras
-import numpy as np
-import scipy
-import sklearn
-import tensorflow as tf
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-import zoo
-from zoo import datasets, runs
-from zoo.deliver import export, presets
-from zoo.measure import evaluation, plots
-from zoo.utils import files, hardware, image_files, layouts, registry
-from zoo.utils.checks import check_integer, is_number
+
+from zoo import runs
+from zoo.measure import evaluation
 from zoo.runs.report._origin import commit, versions
 from zoo.runs.report._places import check_can_be_written, data_of
+from zoo.utils import files, hardware
 
 
 def score(
