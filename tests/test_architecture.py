@@ -119,6 +119,7 @@ def test_old_paths_give_the_same_modules(name):
         "__init__.py",
         "cli/__init__.py",
         "cli/_command.py",
+        "cli/study.py",
         "cli/work.py",
         "utils/registry.py",
         "utils/files.py",

@@ -235,7 +235,7 @@ def pretend(job, folder):
         "reconstruction": 10 + beta,
         "kl": 1.0,
         "elbo": -11 - beta,
-        "mig": 0.1 * beta + 0.01 * seed,
+        "mig": round(0.1 * beta + 0.01 * seed, 3),
         "irs": 0.5 + seed,
     }
     how = {"metrics": {name: {"entries": [name]} for name in ("mig", "irs")}}
