@@ -20,16 +20,20 @@ from zoo.cli._command import errors_as_messages, main
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: a free one.")
 @click.option("--host", metavar="ADDRESS", help="Where to listen; default: this machine alone.")
 @click.option("--no-open", is_flag=True, help="Open no browser.")
-@click.option("--samples", default=2000, show_default=True, help="Images to measure latents on.")
+@click.option("--samples", default=2048, show_default=True, help="Images to measure latents on.")
 @errors_as_messages
 def explore(paths, data, out, vendor, overwrite, port, host, no_open, samples) -> None:
     """Show in a browser what each latent of one or more models does."""
     from zoo.runs import explore
 
     if out is None and (vendor or overwrite):
-        raise ValueError("--vendor and --overwrite belong to --out DIR. Pass it, or leave them out.")
+        raise ValueError(
+            "--vendor and --overwrite belong to --out DIR. Pass it, or leave them out."
+        )
     if out is not None and (port is not None or host or no_open):
-        raise ValueError("--port, --host and --no-open are of the server, which --out does not start.")
+        raise ValueError(
+            "--port, --host and --no-open are of the server, which --out does not start."
+        )
     if out is not None:
         explore.check(out, vendor=vendor, overwrite=overwrite)
     shown = explore.load(paths, data, samples=samples, say=lambda line: click.echo(line, err=True))

@@ -102,11 +102,11 @@ def written(folder: Path | None) -> dict[str, Any]:
     return {"card": FRONT_MATTER.sub("", card), "scores": scores}
 
 
-def of_data(data, origin: str) -> dict[str, Any]:
+def of_data(data, name: str) -> dict[str, Any]:
     """The facts of the images that models are shown on."""
     start = int(np.random.default_rng(0).integers(len(data)))
     return {
-        "name": origin,
+        "name": name,
         "images": len(data),
         "image_shape": list(data.image_shape),
         "factors": [

@@ -37,21 +37,16 @@ def datasets_of(shown: Sequence[Shown]) -> list[Any]:
 def facts(shown: Sequence[Shown], **more) -> dict[str, Any]:
     """All that the page is told: `models`, `datasets`, and how models are run."""
     data = datasets_of(shown)
-    names = {id(one.data): one.origin for one in reversed(shown)}
+    titles = {id(one.data): one.title for one in shown}
     return {
         "zoo_explorer": VERSION,
         "models": [
             one.facts | {"dataset": next(k for k, other in enumerate(data) if other is one.data)}
             for one in shown
         ],
-        "datasets": [_facts.of_data(one, _title(one, names[id(one)])) for one in data],
+        "datasets": [_facts.of_data(one, titles[id(one)]) for one in data],
         **more,
     }
-
-
-def _title(data, origin: str) -> str:
-    """What a dataset is called on the page."""
-    return origin.partition(" images ")[2].removeprefix("of ").partition(" (")[0]
 
 
 def as_json(value: Any) -> bytes:

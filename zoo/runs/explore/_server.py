@@ -71,7 +71,9 @@ class Explorer(http.server.ThreadingHTTPServer):
         self.shown, self.data = list(shown), _page.datasets_of(shown)
         self.files = _page.files()
         self.files["facts.json"] = _page.as_json(_page.facts(shown, runtime=None))
-        self.turn = threading.Lock()  # one call at a time: a flood of them waits, and takes no memory
+        self.turn = (
+            threading.Lock()
+        )  # one call at a time: a flood of them waits, and takes no memory
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), Handler)
@@ -168,7 +170,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _image(self, data, query: str):
         asked = dict(urllib.parse.parse_qsl(query[:1000]))
         try:
-            numbers = {name: [int(part) for part in text.split(",")] for name, text in asked.items()}
+            numbers = {
+                name: [int(part) for part in text.split(",")] for name, text in asked.items()
+            }
             if set(numbers) == {"factors"}:
                 [index] = data.index(np.array([numbers["factors"]])).tolist()
             elif set(numbers) == {"index"}:
@@ -189,7 +193,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.NOT_FOUND, "There is no such call.")
         shown = _chosen(self.server.shown, number)
         rows = self._rows(np.atleast_1d(getattr(shown.model, self.kinds[call])).tolist())
-        if call == "encode" and not (0 <= rows.min() and rows.max() <= 1):
+        if call == "encode" and not (rows.min() >= 0 and rows.max() <= 1):
             raise Refused(HTTPStatus.BAD_REQUEST, "Expected images with values from 0 to 1.")
         try:
             with self.server.turn:
@@ -210,8 +214,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = 4 * math.prod(shape)
         rows, rest = divmod(int(length[:20]), size)
         if rest or not 1 <= rows <= MOST_ROWS:
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if rows > MOST_ROWS else HTTPStatus.BAD_REQUEST
-            expected = f"Expected 1 to {MOST_ROWS} times {size:,} bytes: float32 of shape {tuple(shape)}."
+            status = (
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE if rows > MOST_ROWS else HTTPStatus.BAD_REQUEST
+            )
+            expected = (
+                f"Expected 1 to {MOST_ROWS} times {size:,} bytes: float32 of shape {tuple(shape)}."
+            )
             raise Refused(status, f"{expected} Received: {int(length[:20]):,}.")
         body = self.rfile.read(rows * size)
         if len(body) < rows * size:
@@ -256,7 +264,11 @@ def _line(error: Exception) -> str:
 
 def _cannot_listen(error: OSError, host: str, port: int) -> OSError:
     if error.errno == errno.EADDRINUSE:
-        return OSError(f"Port {port} is in use. Choose another --port, or leave it out for a free one.")
+        return OSError(
+            f"Port {port} is in use. Choose another --port, or leave it out for a free one."
+        )
     if error.errno in (errno.EACCES, errno.EPERM):
         return OSError(f"Port {port} is not allowed to users. Choose one from 1024 on.")
-    return OSError(f"Cannot listen at {host}: {error.strerror or error}. Leave --host out for {LOCAL}.")
+    return OSError(
+        f"Cannot listen at {host}: {error.strerror or error}. Leave --host out for {LOCAL}."
+    )

@@ -17,7 +17,7 @@ from zoo.runs.explore import _facts
 from zoo.utils import files
 from zoo.utils.checks import check_integer
 
-SAMPLES = 2_000  # images that KLs, percentiles and the heat map are measured on
+SAMPLES = 2_048  # images that KLs, percentiles and the heat map are measured on
 MOST_MODELS = 8
 DRAWN = 512  # images of a model whose own dataset is not here
 
@@ -30,7 +30,8 @@ class Shown:
         name: what it is called there.
         model: a model of the zoo.
         data: the images that it is shown on.
-        origin: these in words, such as `"2,000 images of shapes3d"`.
+        title: what these are called.
+        origin: those that it was measured on, in words, such as `"2,048 images of shapes3d"`.
         facts: what the page knows of it; see `_facts.of_model`.
         saved: the functions of its SavedModel.
     """
@@ -38,6 +39,7 @@ class Shown:
     name: str
     model: keras.Model
     data: datasets.Dataset
+    title: str
     origin: str
     facts: dict
     saved: Mapping[str, Callable]
@@ -78,14 +80,14 @@ def load(
     return [_load(path, data, samples, known, say) for path in paths]
 
 
-def _load(path, data, samples: int, known: dict, say) -> Shown:
+def _load(path, text: str | None, samples: int, known: dict, say) -> Shown:
     model, name = runs.load(path), _name_of(path)
-    images, origin = _images_of(model, path, data, known)
-    say(f"{name}: measuring on {origin.format(n=min(samples, len(images)))}")
-    origin = origin.format(n=min(samples, len(images)))
-    facts = _facts.of_model(model, images, samples, name=name, origin=origin)
+    data, title, why = _images_of(model, path, text, known)
+    origin = f"{min(samples, len(data)):,} images of {title}{why}"
+    say(f"{name}: measuring on {origin}")
+    facts = _facts.of_model(model, data, samples, name=name, origin=origin)
     facts |= _facts.written(_folder_of(path))
-    return Shown(name, model, images, origin, facts, _saved(model, path))
+    return Shown(name, model, data, title, origin, facts, _saved(model, path))
 
 
 def _name_of(path: str | os.PathLike) -> str:
@@ -94,34 +96,35 @@ def _name_of(path: str | os.PathLike) -> str:
     return (Path(os.path.abspath(path)).name if path.exists() else str(path)).removesuffix(".keras")
 
 
-def _images_of(model, path, data: str | None, known: dict) -> tuple[datasets.Dataset, str]:
-    """The dataset to show a model on, and a text for it."""
-    text = data or _data_of(path)
-    fault = "it does not tell its dataset"
-    if text is not None:
+def _images_of(model, path, text: str | None, known: dict) -> tuple[datasets.Dataset, str, str]:
+    """The dataset to show a model on, what it is called, and why it is no other where it is not the model's own."""
+    name, own = text or _data_of(path), text is None
+    why = "it does not tell its dataset"
+    if name is not None:
         try:
-            found = known.setdefault(text, None) or datasets.load(text)
+            if name not in known:
+                known[name] = datasets.load(name)
         except (ValueError, OSError) as error:
-            if data is not None:
+            if not own:
                 raise
-            fault = f"{text} is not here: {str(error).partition('. ')[0]}"
+            why = f"{name} is not here: {str(error).partition('. ')[0]}"
         else:
-            known[text] = found
-            if tuple(found.image_shape) != tuple(model.image_shape):
-                raise ValueError(
-                    f"Expected images of shape {tuple(model.image_shape)} for {_name_of(path)}. "
-                    f"Received: {text}, with images of shape {tuple(found.image_shape)}."
-                )
-            return found, f"{{n:,}} images of {_braced(text)}"
+            _check_fits(model, path, name, known[name])
+            return known[name], name, ""
     made = np.clip(model.sample(DRAWN, 0)[0].numpy(), 0, 1)
     if not np.isfinite(made).all():
-        raise ValueError(f"{_name_of(path)} makes images that are no finite numbers.")
-    drawn = datasets.load(made)
-    return drawn, f"{{n:,}} images that it makes of its prior ({_braced(fault)}; --data NAME)"
+        raise ValueError(
+            f"Expected a model whose images are finite numbers. Received: {_name_of(path)}, whose samples are not."
+        )
+    return datasets.load(made), f"the prior of {_name_of(path)}", f" ({why}; pass --data NAME)"
 
 
-def _braced(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+def _check_fits(model, path, name: str, data) -> None:
+    if tuple(data.image_shape) != tuple(model.image_shape):
+        raise ValueError(
+            f"Expected images of shape {tuple(model.image_shape)} for {_name_of(path)}. "
+            f"Received: {name}, with images of shape {tuple(data.image_shape)}."
+        )
 
 
 def _data_of(path: str | os.PathLike) -> str | None:

@@ -16,7 +16,7 @@ export function button(text, title, onclick, properties = {}) {
   return element("button", { type: "button", title, onclick, ...properties }, text);
 }
 
-/** Says in one line what is wrong, at the place where it is wrong; nothing takes the line away. */
+/** Shows one line of text at a place, or nothing. */
 export function tell(place, text) {
   place.textContent = text ?? "";
   place.hidden = !text;

@@ -3,7 +3,9 @@
 import { button, element } from "./dom.js";
 
 export function heatmap({ factors, shares }, latents) {
-  const columns = latents.all.filter(({ facts }) => !facts.unused || latents.shown.length === latents.all.length);
+  const columns = latents.all.filter(
+    ({ facts }) => !facts.unused || latents.shown.length === latents.all.length,
+  );
   const head = element(
     "tr",
     {},

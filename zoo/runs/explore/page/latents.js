@@ -22,7 +22,8 @@ function titleOf({ z, told }) {
 function costOf({ kl, variance, low, high, size }) {
   const cost = kl === null ? `variance ${short(variance)}` : `${short(kl)} nats`;
   const range = size > 1 ? `${size} categories` : `${short(low)} … ${short(high)}`;
-  const title = "KL divergence from the prior (variance, where there is none); 1st to 99th percentile of its codes";
+  const title =
+    "KL divergence from the prior (variance, where there is none); 1st to 99th percentile of its codes";
   return element("small", { title }, `${cost} · ${range}`);
 }
 

@@ -3,7 +3,7 @@
 import { element, tell } from "./dom.js";
 import { InBrowser, Served, loadRuntime } from "./backends.js";
 import { Panel } from "./panel.js";
-import { fromFile } from "./pictures.js";
+import { fromFile, scaled } from "./pictures.js";
 import { Player } from "./player.js";
 import { Source } from "./source.js";
 
@@ -45,21 +45,25 @@ function moved(panel, latent) {
   }
 }
 
-/** Gives an input to every model that takes images of its shape; a file is read anew for the others. */
+/** Gives an input to every model, scaled to its shape; a file of the user's is read anew for each. */
 async function share(image, shape, file) {
   await Promise.all(
     panels.map(async (panel) => {
       const own = panel.facts.image_shape;
-      if (own.join() === shape.join()) return panel.takeInput(image);
-      if (!file) return undefined;
       try {
-        return await panel.takeInput(await fromFile(file, own));
+        await panel.takeInput(file ? await fromFile(file, own) : scaled(image, shape, own));
       } catch (error) {
-        return tell(panel.fault, error.message);
+        tell(panel.fault, error.message);
       }
     }),
   );
-  if (sharesCode) panels.slice(1).forEach((one) => one.layout === panels[0].layout && one.show(panels[0].code));
+  if (sharesCode) shareCode();
+}
+
+/** Gives the first model's code to all that take such codes. */
+function shareCode() {
+  const [first, ...others] = panels;
+  others.filter(({ layout }) => layout === first.layout).forEach((one) => one.show(first.code));
 }
 
 function sharing() {
@@ -74,8 +78,8 @@ function sharing() {
         checked: value === "image",
         onchange: () => {
           sharesCode = value === "code";
-          const [first] = panels;
-          panels.forEach((one) => sharesCode && one.layout === first.layout && one.show(first.code));
+          if (sharesCode) shareCode();
+          else panels.forEach((one) => one.reset());
         },
       }),
       ` ${text}`,
@@ -91,19 +95,19 @@ function sharing() {
 
 function onkey(event) {
   const { tagName, type } = event.target;
-  const types = tagName === "TEXTAREA" || tagName === "SELECT" || (tagName === "INPUT" && type !== "range");
-  if (types || event.ctrlKey || event.metaKey || event.altKey) return;
+  const isTyping = ["TEXTAREA", "SELECT"].includes(tagName) || (tagName === "INPUT" && type !== "range");
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === " " && ["BUTTON", "SUMMARY"].includes(tagName)) return; // it presses these
   const actions = {
     r: () => document.getElementById("random").click(),
     p: () => document.getElementById("prior").click(),
     0: () => panels.forEach((panel) => panel.reset()),
-    " ": () => tagName !== "BUTTON" && tagName !== "SUMMARY" && panels[0].playAll.click(),
+    " ": () => panels[0].playAll.click(),
     Escape: () => player.stop(),
   };
-  const action = actions[event.key];
-  if (!action || (event.key === " " && (tagName === "BUTTON" || tagName === "SUMMARY"))) return;
+  if (!Object.hasOwn(actions, event.key)) return;
   event.preventDefault();
-  action();
+  actions[event.key]();
 }
 
 async function begin() {
@@ -126,7 +130,7 @@ async function begin() {
   runtime?.catch(() => {}); // told by each panel
   await Promise.all(panels.map((panel, number) => start(panel, number, runtime)));
   await source.show(facts.models[0].dataset);
-  const where = facts.runtime ? "in this browser" : "on the server";
+  const where = facts.runtime ? "in this browser" : "in Python";
   tell(status, `Models run ${where}. Keys: r random image, p prior, space play, 0 reset.`);
   document.body.dataset.ready = Math.round(performance.now());
 }

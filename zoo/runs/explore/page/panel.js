@@ -33,6 +33,7 @@ export class Panel {
     );
     this.latents.show(this.code);
     this.refresh = latest(() => this.attempt(() => this.decode()));
+    this.takeInput = latest((image) => this.attempt(() => this.encode(image)));
     this.place = element("article", { className: "panel" }, ...this.parts());
   }
 
@@ -50,8 +51,7 @@ export class Panel {
   parts() {
     const { name, kind, image_shape, latent_dim, measured_on } = this.facts;
     const about = `${kind} · ${image_shape.join(" × ")} · ${latent_dim} latents`;
-    const small = (canvas, label) =>
-      element("figure", {}, canvas, element("figcaption", {}, label));
+    const small = (canvas, label) => element("figure", {}, canvas, element("figcaption", {}, label));
     return [
       element("h2", {}, name),
       element("p", { className: "note" }, about),
@@ -59,11 +59,26 @@ export class Panel {
       element(
         "div",
         { className: "stage" },
-        element("figure", { className: "large" }, this.canvas, element("figcaption", {}, "decoded ", this.rate)),
-        element("div", { className: "pair" }, small(this.input, "input"), small(this.reconstruction, "reconstruction")),
+        element(
+          "figure",
+          { className: "large" },
+          this.canvas,
+          element("figcaption", {}, "decoded ", this.rate),
+        ),
+        element(
+          "div",
+          { className: "pair" },
+          small(this.input, "input"),
+          small(this.reconstruction, "reconstruction"),
+        ),
         this.buttons(),
       ),
-      element("div", { className: "codes" }, this.latents.place, element("p", { className: "note" }, `Measured on ${measured_on}.`)),
+      element(
+        "div",
+        { className: "codes" },
+        this.latents.place,
+        element("p", { className: "note" }, `Measured on ${measured_on}.`),
+      ),
       ...(this.facts.shares.length ? [heatmap(this.facts, this.latents)] : []),
       this.about(),
     ];
@@ -92,7 +107,12 @@ export class Panel {
     return element(
       "details",
       { className: "card" },
-      element("summary", {}, element("b", {}, "Card and scores"), head ? element("small", {}, ` ${head}`) : null),
+      element(
+        "summary",
+        {},
+        element("b", {}, "Card and scores"),
+        head ? element("small", {}, ` ${head}`) : null,
+      ),
       scores(values),
       ...card(text),
     );
@@ -109,26 +129,31 @@ export class Panel {
     }
   }
 
-  /** Draws the picture of the code as it is now. */
+  /** Draws the picture of the code as it is now; that of the input's code is its reconstruction. */
   async decode() {
-    draw(this.canvas, await this.backend.decode(this.code), this.facts.image_shape);
+    const code = Float32Array.from(this.code);
+    const image = await this.backend.decode(code);
+    draw(this.canvas, image, this.facts.image_shape);
+    if (code.join() === this.inputCode?.join()) this.reconstruct(image);
     const now = performance.now();
     this.times = [...this.times.filter((time) => now - time < 1000), now];
     this.rate.textContent = this.times.length > 1 ? `${this.times.length} images/s` : "";
     this.place.dataset.drawn = Number(this.place.dataset.drawn ?? 0) + 1;
   }
 
+  reconstruct(image) {
+    draw(this.reconstruction, image, this.facts.image_shape);
+    this.isReconstructed = true;
+  }
+
   /** Encodes an image, and shows its code and reconstruction. */
-  takeInput(image) {
+  async encode(image) {
     draw(this.input, image, this.facts.image_shape);
-    return this.attempt(async () => {
-      const code = await this.backend.encode(image);
-      this.inputCode = Float32Array.from(code);
-      await this.show(this.inputCode);
-      const { width, height } = this.canvas;
-      Object.assign(this.reconstruction, { width, height });
-      this.reconstruction.getContext("2d").drawImage(this.canvas, 0, 0);
-    });
+    this.inputCode = Float32Array.from(await this.backend.encode(image));
+    this.isReconstructed = false;
+    await this.show(this.inputCode);
+    // Where a latent was moved meanwhile.
+    if (!this.isReconstructed) this.reconstruct(await this.backend.decode(this.inputCode));
   }
 
   /** Takes over a whole code. */

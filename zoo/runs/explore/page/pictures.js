@@ -33,28 +33,41 @@ function fromPixels({ data }, [height, width, channels]) {
   return image;
 }
 
-/** A picture file of the user's as an image: its middle is cut to the shape and scaled. */
-export async function fromFile(file, shape) {
+/** The middle of a picture, cut to a shape and scaled. */
+function fitted(picture, shape) {
   const [height, width, channels] = shape;
   if (channels !== 1 && channels !== 3) {
-    throw new Error(`The model takes ${channels} channels, and a picture has 1 or 3.`);
+    throw new Error(`This model takes images of ${channels} channels, and pictures have 1 or 3.`);
   }
-  if (file.size > MOST_BYTES) throw new Error(`${file.name} is larger than 32 MB.`);
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file);
-  } catch {
-    throw new Error(`${file.name} is no picture that this browser can read.`);
-  }
-  const scale = Math.max(width / bitmap.width, height / bitmap.height);
+  const scale = Math.max(width / picture.width, height / picture.height);
   const [across, down] = [width / scale, height / scale];
+  const [left, top] = [(picture.width - across) / 2, (picture.height - down) / 2];
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.fillRect(0, 0, width, height); // behind what is transparent: black
   context.imageSmoothingQuality = "high";
-  const [left, top] = [(bitmap.width - across) / 2, (bitmap.height - down) / 2];
-  context.drawImage(bitmap, left, top, across, down, 0, 0, width, height);
+  context.drawImage(picture, left, top, across, down, 0, 0, width, height);
   return fromPixels(context.getImageData(0, 0, width, height), shape);
+}
+
+/** An image for a model that takes another shape. */
+export function scaled(image, from, to) {
+  if (from.join() === to.join()) return image;
+  const canvas = document.createElement("canvas");
+  draw(canvas, image, from);
+  return fitted(canvas, to);
+}
+
+/** A picture file of the user's as an image. */
+export async function fromFile(file, shape) {
+  if (file.size > MOST_BYTES) throw new Error(`${file.name} is larger than 32 MB.`);
+  let picture;
+  try {
+    picture = await createImageBitmap(file);
+  } catch {
+    throw new Error(`${file.name} is no picture that this browser can read.`);
+  }
+  return fitted(picture, shape);
 }
 
 /** A sheet of images in one file, in rows; of neither 1 nor 3 channels, these lie under each other in grey. */

@@ -151,7 +151,12 @@ export class Source {
     const options = this.datasets.map(({ name }, number) => new Option(name, number));
     const select = element("select", { id: "dataset", "aria-label": "Dataset" }, ...options);
     select.onchange = () => this.show(Number(select.value));
-    return element("label", { className: "factor" }, "Images of", select);
+    return element(
+      "label",
+      { className: "factor" },
+      element("span", { className: "name" }, "Images of"),
+      select,
+    );
   }
 
   /** Shows the first image of a dataset, with the controls of its factors. */
