@@ -86,18 +86,20 @@ async function fetched(file, integrity) {
 
 /** onnxruntime-web: WebAssembly, one thread, its two files compared with their hashes. */
 export async function loadRuntime({ script, wasm }) {
-  const binary = fetched(wasm.file, wasm.integrity);
-  await new Promise((done, failed) => {
-    const tag = document.createElement("script");
-    Object.assign(tag, { type: "module", crossOrigin: "anonymous", integrity: script.integrity });
-    tag.src = script.file;
-    tag.onload = done;
-    tag.onerror = () => failed(new Error(`${script.file} cannot be loaded, or is another file.`));
-    document.head.append(tag);
-  });
+  const [binary] = await Promise.all([fetched(wasm.file, wasm.integrity), loadScript(script)]);
   // The module that the tag loaded: browsers keep one for each address.
   const ort = await import(new URL(script.file, document.baseURI).href);
-  ort.env.wasm.wasmBinary = (await binary).buffer;
+  ort.env.wasm.wasmBinary = binary.buffer;
   ort.env.wasm.numThreads = 1;
   return ort;
+}
+
+function loadScript({ file, integrity }) {
+  return new Promise((done, failed) => {
+    const tag = document.createElement("script");
+    Object.assign(tag, { type: "module", crossOrigin: "anonymous", integrity, src: file });
+    tag.onload = done;
+    tag.onerror = () => failed(new Error(`${file} cannot be loaded, or is not the file that was pinned.`));
+    document.head.append(tag);
+  });
 }

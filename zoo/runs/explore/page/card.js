@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 
-/** Text with `code`, **bold** and [links](https://...). */
+/** Text with `code`, **bold** and [links](address). */
 function inline(text) {
   const parts = text.split(/(`[^`]+`|\*\*[^*]+\*\*|!?\[[^\]]*\]\([^)\s]+\))/);
   return parts.map((part) => {

@@ -2,7 +2,7 @@
 
 import { button, element } from "./dom.js";
 
-const STEPS = 200;
+const SLACK = 0.005; // of a range, by which a value may leave it unmarked
 
 export function short(number) {
   return number.toFixed(2).replace("-", "−");
@@ -65,7 +65,7 @@ class Slider extends Latent {
       type: "range",
       min: low,
       max: high,
-      step: (high - low) / STEPS,
+      step: "any",
       "aria-label": `z${z}`,
       oninput: () => {
         this.values = [Number(this.input.value)];
@@ -93,7 +93,7 @@ class Slider extends Latent {
     this.value.textContent = short(value);
     this.input.setAttribute("aria-valuetext", short(value));
     const { low, high } = this.facts;
-    const slack = (high - low) / STEPS;
+    const slack = SLACK * (high - low);
     this.value.classList.toggle("beyond", value < low - slack || value > high + slack);
   }
 }
