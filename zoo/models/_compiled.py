@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from zoo.models import _traces
+from zoo.utils import replicas
 
 
 class Compiled(keras.Model):
@@ -38,6 +39,7 @@ class Compiled(keras.Model):
     def make_train_function(self, force: bool = False) -> None:
         """Compiles `train_step`, as Keras does, and lets go of all of it with the model."""
         if self.train_function is None or force:
+            replicas.normalize_together(self)
             super().make_train_function(force)
             self.train_function = _traces.leaving_none(self.train_function)
 
