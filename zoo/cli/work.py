@@ -68,6 +68,10 @@ def show(data, out, **options) -> None:
     type=float,
     help="Of the model's Adam; default: the model's own, mostly 5e-4.",
 )
+@click.option(
+    "--metrics",
+    help="Names or calls separated by commas, or all; default: those that take about two seconds at most.",
+)
 @SEED
 @click.option(
     "--precision", default="float32", show_default=True, help=f"One of {', '.join(PRECISIONS)}."

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,9 @@ import tensorflow as tf
 from zoo import datasets, runs, schedules
 from zoo.deliver import export
 from zoo.measure import evaluation, plots
-from zoo.runs import report
+from zoo.runs import Diverged, report
 from zoo.utils import files, hardware, progress, registry
 from zoo.utils.checks import check_integer, is_number
-from zoo.runs import Diverged
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 LOG_EVERY = 100
@@ -67,6 +66,7 @@ def train(
     seed: int = 0,
     precision: str = "float32",
     learning_rate: float | None = None,
+    metrics: str | Iterable[str] | None = None,
     out: str | os.PathLike | None = None,
     resume: bool = False,
     checkpoint_every: int = CHECKPOINT_EVERY,
@@ -93,6 +93,8 @@ def train(
         learning_rate: of the model's Adam; further optimizers keep the ratio to it that the papers give them.
             Default: the model's `short_learning_rate`, mostly 5e-4, which suits short runs; papers take 1e-4 for
             300,000 updates.
+        metrics: what the trained model is scored by, as for `zoo.evaluate`. One that cannot be taken of its codes
+            costs the run nothing: there is a warning.
         out: the run's folder; default `runs/MODEL-DATA-seedSEED`.
         resume: whether to continue the run in `out`; a larger `steps` prolongs it.
         checkpoint_every: updates between checkpoints.
@@ -115,6 +117,60 @@ def train(
         >>> list(run.scores)[:3]
         ['reconstruction', 'kl', 'elbo']
     """
+    config = configure(
+        model,
+        data,
+        steps=steps,
+        batch_size=batch_size,
+        latent_dim=latent_dim,
+        likelihood=likelihood,
+        settings=settings,
+        seed=seed,
+        precision=precision,
+        learning_rate=learning_rate,
+    )
+    check_integer("checkpoint_every", checkpoint_every, least=1)
+    images = datasets.load(config.data)
+    _check_memory(config, images)
+    metrics = metrics and evaluation.metric_names(metrics, images)
+    config = dataclasses.replace(config, images=fingerprint(images))
+    folder = files.path_of(out or runs.default_folder(config))
+    folder = files.target_of(folder) if folder.is_symlink() else folder
+    if resume:
+        runs.check_there(folder)
+    with runs.writing_to(folder), _memory_errors(config):
+        if not resume:
+            runs.check_free(folder)
+        trained = (resume and runs.restore(folder, config)) or make_model(config, images)
+        stream = _stream(trained, images, config)
+        runs.open_folder(folder, config)
+        _fit(trained, stream, images, config, folder, checkpoint_every, show_progress)
+        return _finish(trained, images, config, folder, metrics, show_progress)
+
+
+def configure(
+    model: str,
+    data: str,
+    *,
+    steps: int = 3000,
+    batch_size: int = 64,
+    latent_dim: int = 10,
+    likelihood: str = "bernoulli",
+    settings: dict[str, Any] | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    learning_rate: float | None = None,
+) -> runs.Config:
+    """What `train` makes of its arguments, with the model's own settings and learning rate where none are given.
+
+    Raises:
+        ValueError: an argument is wrong by itself; `check` finds what is wrong with model and data together.
+
+    Example:
+        >>> config = configure("factor_vae", "shapes2d")
+        >>> config.settings, config.learning_rate
+        ({'gamma': 30.0}, 0.0005)
+    """
     cls = registry.get("models", model)
     config = runs.Config(
         model=model,
@@ -128,23 +184,15 @@ def train(
         precision=precision,
         learning_rate=cls.short_learning_rate if learning_rate is None else learning_rate,
     )
-    config = _checked(config)
-    check_integer("checkpoint_every", checkpoint_every, least=1)
+    return _checked(config)
+
+
+def check(config: runs.Config, metrics: str | Iterable[str] | None = None) -> None:
+    """Raises what `train` would say of a configuration at its start. Nothing is written."""
     images = datasets.load(config.data)
     _check_memory(config, images)
-    config = dataclasses.replace(config, images=fingerprint(images))
-    folder = files.path_of(out or runs.default_folder(config))
-    folder = files.target_of(folder) if folder.is_symlink() else folder
-    if resume:
-        runs.check_there(folder)
-    with runs.writing_to(folder), _memory_errors(config):
-        if not resume:
-            runs.check_free(folder)
-        trained = (resume and runs.restore(folder, config)) or make_model(config, images)
-        stream = _stream(trained, images, config)
-        runs.open_folder(folder, config)
-        _fit(trained, stream, images, config, folder, checkpoint_every, show_progress)
-        return _finish(trained, images, config, folder, show_progress)
+    evaluation.metric_names(metrics, images)
+    _stream(make_model(config, images), images, config)
 
 
 def make_model(config: runs.Config, data: datasets.Dataset) -> keras.Model:
@@ -261,7 +309,7 @@ def _checked(config: runs.Config) -> runs.Config:
             "This processor has no instructions for bfloat16: an update may take several times as long as in float32. "
             'Choose precision="float32".',
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return dataclasses.replace(config, **numbers)
 
@@ -354,10 +402,19 @@ def _fit(
     runs.save_final(model, folder)
 
 
-def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool) -> Run:
+def _finish(
+    model,
+    data,
+    config: runs.Config,
+    folder: Path,
+    metrics: Iterable[str] | None,
+    show_progress: bool,
+) -> Run:
     """Scores, draws and exports the trained model."""
-    scores = evaluation.evaluate(model, data, seed=config.seed, show_progress=show_progress)
-    how = {"data": config.data, "samples": min(evaluation.SAMPLES, len(data)), "seed": config.seed}
+    found = evaluation.evaluate_in_detail(
+        model, data, metrics, seed=config.seed, show_progress=show_progress
+    )
+    scores, how = found.scores, {"data": config.data, "seed": config.seed, **report.details(found)}
     report.write_scores(folder / "scores.json", scores, **how)
     history = runs.read_history(folder)
     symptoms = model.symptoms(history[-1])
