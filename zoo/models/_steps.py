@@ -68,6 +68,10 @@ class Steps(keras.Model):
         """Updates made so far, for schedules."""
         return self.optimizer.iterations if self.compiled else 0
 
+    def updates_made(self) -> int:
+        """Updates made so far, as a number."""
+        return int(self.optimizer.iterations.value.numpy())
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """Means over images, in the order of `tracked`, then that of the losses of layers, if there are some."""

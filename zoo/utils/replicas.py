@@ -169,6 +169,54 @@ def under(model: keras.Model) -> bool:
     return model.distribute_strategy.num_replicas_in_sync > 1
 
 
+def shared_out(batches: tf.data.Dataset, strategy: tf.distribute.Strategy, steps: int | None):
+    """What the replicas of a strategy take: of each batch the first rows, the next rows, ..., in shares of one size.
+
+    Where a batch cannot be divided, as the last of an epoch, shares differ by one row. TensorFlow by itself would give
+    some replicas whole shares and others nothing, on which its convolutions fail on CPUs.
+
+    Args:
+        batches: of tensors `(n, ...)`, or of nested tuples of them.
+        strategy: of the replicas.
+        steps: of an epoch, if the user says so.
+
+    Returns:
+        A distributed dataset, and the steps of an epoch. Where these are known it is without an end: Keras would find
+        an end by one more step, which moves the random state.
+    """
+    count = strategy.num_replicas_in_sync
+    found = int(batches.cardinality())
+    if steps is None and found > 0:
+        batches, steps = batches.repeat(), found
+
+    def of_worker(context) -> tf.data.Dataset:
+        here = count // context.num_input_pipelines
+        first = here * context.input_pipeline_id
+
+        def shares(*batch) -> tf.data.Dataset:
+            numbers = tf.data.Dataset.range(first, first + here)
+            parts = batch if isinstance(batches.element_spec, tuple) else batch[0]
+            return numbers.map(lambda number: _share(parts, number, count))
+
+        shared = batches.flat_map(shares)
+        endless = tf.data.INFINITE_CARDINALITY
+        is_endless = int(batches.cardinality()) == endless
+        known = tf.data.experimental.assert_cardinality(endless)
+        return shared.apply(known) if is_endless else shared
+
+    return strategy.distribute_datasets_from_function(of_worker), steps
+
+
+def _share(batch, number, count: int):
+    """The rows of one of `count` replicas, of each tensor of a batch."""
+
+    def rows(values: tf.Tensor) -> tf.Tensor:
+        n = tf.shape(values, tf.int64)[0]
+        return values[n * number // count : n * (number + 1) // count]
+
+    return tf.nest.map_structure(rows, batch)
+
+
 def normalize_together(model: keras.Model) -> None:
     """Lets batch normalisation take its moments over all replicas, where a model has several."""
     if under(model):
