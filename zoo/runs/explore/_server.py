@@ -117,6 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "zoo", ""
     timeout = IDLE
+    disable_nagle_algorithm, wbufsize = True, -1  # an answer leaves at once, and whole
     kinds: ClassVar = {"encode": "image_shape", "decode": "latent_dim"}
 
     def do_GET(self) -> None:

@@ -49,8 +49,8 @@ export class Panel {
   }
 
   parts() {
-    const { name, kind, image_shape, latent_dim, measured_on } = this.facts;
-    const about = `${kind} · ${image_shape.join(" × ")} · ${latent_dim} latents`;
+    const { name, kind, image_shape, latents, measured_on } = this.facts;
+    const about = `${kind} · ${image_shape.join(" × ")} · ${latents.length} latents`;
     const small = (canvas, label) => element("figure", {}, canvas, element("figcaption", {}, label));
     return [
       element("h2", {}, name),
