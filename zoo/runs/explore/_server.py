@@ -231,6 +231,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return numbers
 
 
+def check_port(host: str, port: int) -> None:
+    """Raises `OSError` unless a server could listen there now: before models are loaded."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            line.bind((host, port))
+            line.listen(1)
+        except OSError as error:
+            raise _cannot_listen(error, host, port) from None
+
+
 def serve(server: Explorer, opened: Callable[[str], object] | None = None) -> None:
     """Answers until Ctrl-C.
 

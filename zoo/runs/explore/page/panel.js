@@ -138,6 +138,8 @@ export class Panel {
     const now = performance.now();
     this.times = [...this.times.filter((time) => now - time < 1000), now];
     this.rate.textContent = this.times.length > 1 ? `${this.times.length} images/s` : "";
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => (this.rate.textContent = ""), 1000);
     this.place.dataset.drawn = Number(this.place.dataset.drawn ?? 0) + 1;
   }
 
