@@ -362,6 +362,29 @@ def test_a_model_whose_codes_are_no_numbers_is_not_shown(folder):
         shown_of(folder / "nan.keras", data="digits")
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings", "prior", "sizes"),
+    [
+        ("InfoGAN", {"latent_dim": 5, "categories": (3,), "noise_dim": 2}, "uniform", [1, 1, 3]),
+        ("Autoencoder", {"latent_dim": 2}, "normal", [1, 1]),
+        ("JointVAE", {"latent_dim": 7, "categories": (3, 4)}, "normal", [3, 4]),
+    ],
+)
+def test_models_without_kl_or_without_sliders_are_shown(folder, kind, settings, prior, sizes):
+    model = getattr(zoo.models, kind)((8, 8, 1), seed=0, **settings)
+    model.save(folder / f"{kind}.keras")
+    [shown] = shown_of(folder / f"{kind}.keras", data="digits")
+    latents = sorted(shown.facts["latents"], key=lambda one: one["z"])
+    assert (shown.facts["prior"], [one["size"] for one in latents]) == (prior, sizes)
+    assert [one["column"] for one in latents] == np.cumsum([0, *sizes])[:-1].tolist()
+    assert (latents[0]["kl"] is None) == (kind != "JointVAE")
+    images = shown.data.images(range(2))
+    codes = shown.encode(images)
+    np.testing.assert_allclose(codes, model.encode(images).mode(), atol=1e-5)
+    np.testing.assert_allclose(shown.decode(codes), model.decode(codes).mean(), atol=1e-5)
+    _page.as_json(_page.facts([shown]))  # strict: no NaN
+
+
 def test_a_file_without_a_dataset_is_shown_on_what_it_makes_itself(folder):
     zoo.models.VAE((8, 8, 1), latent_dim=2, seed=0).save(folder / "alone.keras")
     [shown] = shown_of(folder / "alone.keras")
@@ -580,6 +603,27 @@ def test_a_slider_changes_the_picture_as_pythons_decoder_says(visit, server, dig
             assert shows(page, shown)
             assert np.abs(pixels(page) - before).max() > 0
             assert len(page.query_selector_all(".latent")) == len(shown.facts["latents"])
+
+
+DRAWN_IN_A_SECOND = """async count => {
+    const panel = document.querySelector('.panel');
+    const slider = panel.querySelector('.latent input');
+    const once = step => new Promise(done => {
+        const watcher = new MutationObserver(() => { watcher.disconnect(); done(); });
+        watcher.observe(panel, {attributeFilter: ['data-drawn']});
+        slider.value = Number(slider.min) + (slider.max - slider.min) * (step % 20) / 20;
+        slider.dispatchEvent(new Event('input'));
+    });
+    const begin = performance.now();
+    for (let step = 1; step <= count; step++) await once(step);
+    return 1000 * count / (performance.now() - begin);
+}"""
+
+
+def test_a_slider_draws_twenty_images_a_second(visit, rooms):
+    with running(explore.Explorer(rooms[:1])) as server:
+        page = visit(server.url)
+        assert max(page.evaluate(DRAWN_IN_A_SECOND, 20) for _ in range(3)) >= 20
 
 
 def test_a_factors_slider_moves_the_latents_as_pythons_encoder_says(visit, rooms):
@@ -938,6 +982,13 @@ def test_the_folder_works_offline_on_any_web_server(visit, written, digits, join
         page.get_by_role("button", name="From the prior").click()
         settle(page)
         assert shows(page, digits)
+
+
+def test_the_folder_opened_as_a_file_says_what_it_needs(browser, written):
+    page = browser.new_page()
+    page.goto((written / "index.html").as_uri())
+    assert "it needs a web server" in page.locator("#status").inner_text()
+    page.close()
 
 
 def test_the_pinned_hashes_are_those_of_the_package(package):
