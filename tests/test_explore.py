@@ -887,6 +887,23 @@ def test_names_factors_and_cards_are_text(visit, tall):
         assert pixels(page).shape == TALL
 
 
+def test_a_card_is_shown_as_it_is_meant(visit, digits):
+    text = (
+        "# A\n\n- one `x`\n- two\n  lines\n\n| a | b |\n| --- | --- |\n| 1 | [c](https://d.e) |\n\n"
+    )
+    text += "```python\n<b>code</b>\n```\n\n*so* **it** is [no](javascript:alert(1)) ![p](p.png)"
+    card = dataclasses.replace(digits, facts=digits.facts | {"card": text, "scores": {}})
+    with running(explore.Explorer([card])) as server:
+        page = visit(server.url)
+        page.locator("details.card").evaluate("card => card.open = true")
+        shown = page.locator("details.card")
+        assert shown.locator("li").all_inner_texts() == ["one x", "two lines"]
+        assert shown.locator("td").all_inner_texts() == ["a", "b", "1", "c"]
+        assert shown.locator("pre").inner_text() == "<b>code</b>"
+        assert shown.locator("p").inner_text().strip() == "so it is no)"
+        assert shown.locator("a").evaluate_all("all => all.map(a => a.href)") == ["https://d.e/"]
+
+
 def test_the_page_says_that_its_server_has_gone(visit, server):
     page = visit(server.url, expected=["Failed to load"])
     page.route("**/decode/*", lambda route: route.abort("connectionrefused"))
