@@ -17,6 +17,7 @@ from zoo.measure.information import Estimate
 from zoo.metrics import base
 from zoo.utils import registry
 from zoo.utils.checks import check_integer
+from zoo.utils.texts import markdown_table
 
 TRAVERSALS = 50
 RANDOM = "random"
@@ -147,8 +148,7 @@ def table(found: Mapping[str, Distances]) -> str:
     kinds = list(next(iter(means.values())))
     order = sorted(means, key=lambda name: (name == RANDOM, -means[name]["data"].value))
     rows = [[name, *(str(means[name][kind]) for kind in kinds)] for name in order]
-    lines = [["factor", *kinds], ["---"] * (len(kinds) + 1), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return markdown_table(["factor", *kinds], rows)
 
 
 def image_distance(distance: str | likelihoods.Likelihood | ImageDistance) -> ImageDistance:

@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.utils import files
+from zoo.utils.texts import markdown_table
 
 CSV, PUBLISHED = "results.csv", "published.json"
 BOUND = ("reconstruction", "kl", "elbo")
@@ -123,7 +124,7 @@ def results_table(presets: Mapping[str, Mapping[str, Any]], sizes: Mapping[str, 
                 f"{training['seconds'] / 60:,.0f}, {training['hardware']}",
             ]
         )
-    return _table(head, rows, numbers=range(2, len(head)))
+    return markdown_table(head, rows, numbers=range(2, len(head)))
 
 
 def published_table(
@@ -163,12 +164,7 @@ def published_table(
                     f"{study['differs']}{variant}" if first else "",
                 ]
             )
-    return _table(head, rows, numbers=(2, 3))
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int]) -> str:
-    marks = ["---:" if column in numbers else "---" for column in range(len(head))]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, marks, *rows])
+    return markdown_table(head, rows, numbers=(2, 3))
 
 
 def replaced(text: str, name: str, table: str) -> str:
