@@ -10,9 +10,8 @@ import keras
 from keras import layers
 
 from zoo.networks import _parts as parts
-from zoo.networks.layers import Conv2DTranspose
 
-KERNEL, STRIDE = 4, 2
+KERNEL, STRIDE = parts.KERNEL, parts.STRIDE
 
 
 def convolutional_encoder(
@@ -77,6 +76,7 @@ def convolutional_decoder(
     *,
     filters: Sequence[int] | None = None,
     units: int | None = None,
+    activation: str = "relu",
     batch_normalization: bool = False,
     seed: int | None = None,
     dtype=None,
@@ -90,8 +90,9 @@ def convolutional_decoder(
         outputs_per_value: what the likelihood needs for each pixel and channel.
         filters: channels of the *encoder's* convolutions, which are mirrored.
         units: as for the encoder.
+        activation: of all layers but the last, which is linear.
         batch_normalization: whether each hidden layer is normalised over the batch before its ReLU, as generators of
-            adversarial networks want it.
+            adversarial networks want it; there is no other activation then.
         seed: seeds the initial weights.
         dtype: Keras dtype policy of the layers.
 
@@ -100,12 +101,12 @@ def convolutional_decoder(
         (None, 28, 28, 1)
     """
     filters = list(parts.filters_of(image_shape) if filters is None else filters)
-    *sizes, smallest = _map_sizes(image_shape[:2], len(filters))
+    *sizes, smallest = parts.map_sizes(image_shape[:2], len(filters))
     weights = parts.initializers(seed)
     if batch_normalization:
         common, finished = {"use_bias": False, "dtype": dtype}, _normalized
     else:
-        common, finished = {"activation": "relu", "dtype": dtype}, _as_it_is
+        common, finished = {"activation": activation, "dtype": dtype}, _as_it_is
     channels = filters[-1] if filters else 1
     x = inputs = keras.Input((latent_dim,), name="latents")
     for index, count in enumerate(
@@ -117,10 +118,12 @@ def convolutional_decoder(
     x = layers.Reshape((*smallest, channels), dtype=dtype)(x)
     for index, (size, count) in enumerate(zip(sizes[:0:-1], filters[-2::-1], strict=True)):
         name = f"deconv_{index}"
-        x = finished(_upsample(x, size, count, next(weights), name=name, **common), name, dtype)
+        x = finished(
+            parts.upsample(x, size, count, next(weights), name=name, **common), name, dtype
+        )
     outputs = image_shape[-1] * outputs_per_value
     if filters:
-        x = _upsample(x, sizes[0], outputs, next(weights), name="deconv_out", dtype=dtype)
+        x = parts.upsample(x, sizes[0], outputs, next(weights), name="deconv_out", dtype=dtype)
     else:
         x = layers.Conv2D(
             outputs, 1, kernel_initializer=next(weights), name="conv_out", dtype=dtype
@@ -157,32 +160,6 @@ def image_discriminator(
         name="discriminator",
         **kwargs,
     )
-
-
-def _map_sizes(size: Sequence[int], halvings: int) -> list[tuple[int, int]]:
-    """Height and width of the image and after each convolution of stride 2."""
-    sizes = [tuple(size)]
-    for _ in range(halvings):
-        height, width = sizes[-1]
-        sizes.append((math.ceil(height / STRIDE), math.ceil(width / STRIDE)))
-    return sizes
-
-
-def _upsample(x, size: tuple[int, int], channels: int, initializer, name: str, **common):
-    """A transposed convolution of stride 2, cropped to `size`."""
-    x = Conv2DTranspose(
-        channels,
-        KERNEL,
-        STRIDE,
-        padding="same",
-        kernel_initializer=initializer,
-        name=name,
-        **common,
-    )(x)
-    excess = [(0, have - want) for have, want in zip(x.shape[1:3], size, strict=True)]
-    if any(after for _, after in excess):
-        x = layers.Cropping2D(excess, name=f"{name}_crop", dtype=common["dtype"])(x)
-    return x
 
 
 def _normalized(x, name: str, dtype):

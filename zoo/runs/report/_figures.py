@@ -38,7 +38,7 @@ def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_n
     drawn, labels = live_rows(traversal, model, costs=True)
     idle = [f"z{latent}" for latent in np.sort(np.delete(traversal.latents, drawn))]
     is_percent = traversal.span is None and model.continuous_dim
-    moves = "categories"
+    moves = "categories" if model.latent_values is None else "latents through their values"
     if model.continuous_dim:
         low, high = traversal.values[[0, -1]]
         moves = (
