@@ -26,7 +26,16 @@ def nearest(continuous: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
         >>> nearest(tf.constant([[0.2, 0.9]]), tf.constant([[0.0, 1.0], [0.0, 1.0]])).numpy()
         array([[0., 1.]], dtype=float32)
     """
-    number = tf.argmin(tf.abs(continuous[:, :, None] - values), axis=-1, output_type=tf.int32)
+    return taken(tf.argmin(tf.abs(continuous[:, :, None] - values), axis=-1), values)
+
+
+def taken(number: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """The values of these numbers, `(batch, latent_dim)`.
+
+    Args:
+        number: `(batch, latent_dim)`, integers.
+        values: `(latent_dim, values)`.
+    """
     # Not a gather with batch dimensions, which LiteRT has no operation for.
     return tf.reduce_sum(tf.one_hot(number, values.shape[-1]) * values, axis=-1)
 

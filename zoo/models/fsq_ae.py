@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.models import _codebook
 from zoo.models._quantized import QuantizedAutoencoder, adam_per_pixel
 from zoo.utils.checks import check_integer
 
@@ -52,8 +53,8 @@ class FSQAE(QuantizedAutoencoder):
     def quantized(self, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The tanh of what the encoder gives, and the nearest levels, both `(batch, latent_dim)`."""
         continuous = tf.tanh(outputs)
-        most = self.levels - 1
-        return continuous, 2 * tf.round(most * (continuous + 1) / 2) / most - 1
+        number = tf.round((self.levels - 1) * (continuous + 1) / 2)
+        return continuous, _codebook.taken(tf.cast(number, tf.int32), self.value_tensor())
 
     @property
     def latent_values(self) -> np.ndarray:

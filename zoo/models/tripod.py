@@ -29,8 +29,10 @@ class Tripod(FSQAE):
     N is pixels times channels: the paper's reconstruction is a mean over these and its weights stand beside that; the
     zoo's is their sum, in nats. With 64x64 colour images N is 12288.
 
-    A step takes eight passes through the decoder's hidden layers beside the one that reconstructs. The default decoder
-    computes in float32 in any precision: in half of it second differences are mostly rounding.
+    A step takes eight passes through the decoder's hidden layers beside the one that reconstructs. The decoder should
+    be smooth: second differences of ReLU are 0 but at its kinks, and a ratio of zeros has no bound. The default one has
+    softplus where other models have ReLU (the paper's has GELU), and computes in float32 in any precision: in half of
+    it second differences are mostly rounding.
 
     Args:
         image_shape: `(height, width, channels)`.
@@ -69,7 +71,7 @@ class Tripod(FSQAE):
         super().__init__(image_shape, latent_dim, **kwargs)
         self.information_weight = check_weight("information_weight", information_weight)
         self.hessian_weight = check_weight("hessian_weight", hessian_weight)
-        self.penalized_layers = None if penalized_layers is None else list(penalized_layers)
+        self.penalized_layers = None if penalized_layers is None else tuple(penalized_layers)
         _hessian.hidden_layers(self.decoder, self.penalized_layers)
 
     def tracked(self) -> list[str]:
@@ -89,10 +91,11 @@ class Tripod(FSQAE):
         return {**values, "loss": loss, "multiinformation": information, "hessian_penalty": hessian}
 
     def _default_decoder(self) -> keras.Model:
-        return super()._default_decoder(dtype="float32", activation="gelu")
+        return super()._default_decoder(dtype="float32", activation="softplus")
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         names = ("information_weight", "hessian_weight")
         own = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in names}
-        return {**super().get_config(), "penalized_layers": self.penalized_layers, **own}
+        layers = None if self.penalized_layers is None else list(self.penalized_layers)
+        return {**super().get_config(), "penalized_layers": layers, **own}
