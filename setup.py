@@ -38,7 +38,7 @@ OPTIONAL = {
 EXTRAS = {
     **OPTIONAL,
     "test": [
-        *("pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9"),
+        *("pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9", "playwright>=1.49"),
         *NOTEBOOK,
         *(package for packages in OPTIONAL.values() for package in packages),
     ],
@@ -55,7 +55,11 @@ setup(
     # Pretrained models are installed as `zoo/saved_models`.
     packages=[*find_packages(include=["zoo", "zoo.*"]), "zoo.saved_models"],
     package_dir={"zoo.saved_models": "saved_models"},
-    package_data={"zoo.deliver.presets": ["table.json"], "zoo.saved_models": ["**/*"]},
+    package_data={
+        "zoo.deliver.presets": ["table.json"],
+        "zoo.runs.explore": ["page/*"],
+        "zoo.saved_models": ["**/*"],
+    },
     python_requires=">=3.11,<3.14",
     install_requires=REQUIRES,
     extras_require=EXTRAS,
