@@ -82,7 +82,8 @@ def _row_label(traversal: evaluation.Traversal, model, row: int, costs: bool) ->
         kl = traversal.kl
         cost = f"variance {traversal.variance[row]:.2g}" if kl is None else f"{kl[row]:.2f} nats"
         cost = f"\n{cost}" if known else f"  {cost}"
-    kind = "" if latent < model.continuous_dim or not costs else "\ncategories"
+    is_category = model.categories and latent >= model.continuous_dim
+    kind = "\ncategories" if is_category and costs else ""
     return f"z{latent}{known}{cost}{kind}"
 
 
