@@ -32,6 +32,7 @@ OPTIONAL = {
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serving": ["tensorflow-serving-api>=2.19,<2.22"],
     "lightgbm": ["lightgbm>=4"],
+    "ray": ["ray[tune]>=2.50,<3"],
     "hub": ["huggingface_hub>=0.30,<3"],
 }
 

@@ -30,6 +30,7 @@ _ROOMS = (
     "optimizers",
     "runs",
     "schedules",
+    "studies",
     "tfds",
     "utils",
 )

@@ -8,6 +8,8 @@ from zoo.cli import work as work  # isort: split
 
 from zoo.cli import explore as explore  # isort: split
 
+from zoo.cli import study as study  # isort: split
+
 from zoo.cli import give as give  # isort: split
 
 from zoo.cli._command import main as main
