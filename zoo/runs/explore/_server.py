@@ -6,6 +6,7 @@ import http.server
 import ipaddress
 import math
 import socket
+import sys
 import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
@@ -107,7 +108,9 @@ class Explorer(http.server.ThreadingHTTPServer):
         return self.host in ("", "0.0.0.0", "::")
 
     def handle_error(self, request, client_address) -> None:
-        """Says nothing of browsers that went away."""
+        """Says nothing of browsers that went away, and tells other errors, which are none of theirs."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -117,6 +120,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "zoo", ""
     timeout = IDLE
+    disable_nagle_algorithm, wbufsize = True, -1  # an answer leaves at once, and whole
     kinds: ClassVar = {"encode": "image_shape", "decode": "latent_dim"}
 
     def do_GET(self) -> None:
@@ -228,6 +232,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not np.isfinite(numbers).all():
             raise Refused(HTTPStatus.BAD_REQUEST, "Expected finite numbers.")
         return numbers
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises `OSError` unless a server could listen there now: before models are loaded."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            line.bind((host, port))
+            line.listen(1)
+        except OSError as error:
+            raise _cannot_listen(error, host, port) from None
 
 
 def serve(server: Explorer, opened: Callable[[str], object] | None = None) -> None:
