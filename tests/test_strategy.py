@@ -141,5 +141,9 @@ def test_two_replicas_train_any_model_as_one_device_does(truth, case):
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "dip_vae", "info_wgan_gp"])
-def test_a_last_batch_smaller_than_the_number_of_replicas_is_trained_on(truth, name):
+def test_a_last_batch_that_does_not_divide_is_trained_on(truth, name):
     assert truth[f"uneven {name}"]
+
+
+def test_a_batch_smaller_than_the_number_of_replicas_is_one_line(truth):
+    assert truth["too few"].startswith("Expected at least 2 images in each batch")

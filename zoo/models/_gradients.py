@@ -31,8 +31,13 @@ def share_of_mean(losses: tf.Tensor, optimizer: keras.Optimizer) -> tf.Tensor:
 def update(optimizer: keras.Optimizer, loss, variables, tape: tf.GradientTape) -> list[tf.Tensor]:
     """One step of the optimizer down the gradient of the loss, which it returns."""
     gradients = tape.gradient(loss, variables)
-    optimizer.apply(_clipped(optimizer, gradients), variables)
+    apply(optimizer, gradients, variables)
     return gradients
+
+
+def apply(optimizer: keras.Optimizer, gradients: list[tf.Tensor], variables) -> None:
+    """One step of the optimizer down the sum of all replicas' gradients, which it clips as those of one."""
+    optimizer.apply(_clipped(optimizer, gradients), variables)
 
 
 def _clipped(optimizer: keras.Optimizer, gradients: list[tf.Tensor]) -> list[tf.Tensor]:

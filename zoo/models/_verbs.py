@@ -75,7 +75,10 @@ class Verbs(keras.Model):
         batches = self.training_batches(batches)
         if replicas.under(self):
             batches, steps = replicas.shared_out(
-                batches, self.distribute_strategy, kwargs.get("steps_per_epoch")
+                batches,
+                self.distribute_strategy,
+                kwargs.get("steps_per_epoch"),
+                _inputs.MARK,
             )
             kwargs["steps_per_epoch"] = steps
         with _inputs.faults_as_value_errors(), _averages.all_finalized(self):

@@ -169,7 +169,9 @@ def under(model: keras.Model) -> bool:
     return model.distribute_strategy.num_replicas_in_sync > 1
 
 
-def shared_out(batches: tf.data.Dataset, strategy: tf.distribute.Strategy, steps: int | None):
+def shared_out(
+    batches: tf.data.Dataset, strategy: tf.distribute.Strategy, steps: int | None, mark: str = ""
+):
     """What the replicas of a strategy take: of each batch the first rows, the next rows, ..., in shares of one size.
 
     Where a batch cannot be divided, as the last of an epoch, shares differ by one row. TensorFlow by itself would give
@@ -179,6 +181,7 @@ def shared_out(batches: tf.data.Dataset, strategy: tf.distribute.Strategy, steps
         batches: of tensors `(n, ...)`, or of nested tuples of them.
         strategy: of the replicas.
         steps: of an epoch, if the user says so.
+        mark: before the message of the error that a batch has fewer images than there are replicas.
 
     Returns:
         A distributed dataset, and the steps of an epoch. Where these are known it is without an end: Keras would find
@@ -195,6 +198,12 @@ def shared_out(batches: tf.data.Dataset, strategy: tf.distribute.Strategy, steps
 
         def shares(*batch) -> tf.data.Dataset:
             numbers = tf.data.Dataset.range(first, first + here)
+            n = tf.shape(tf.nest.flatten(batch)[0])[0]
+            fault = f"Expected at least {count} images in each batch, one for each device. Choose another batch_size."
+            with tf.control_dependencies(
+                [tf.debugging.assert_greater_equal(n, count, mark + fault)]
+            ):
+                batch = tf.nest.map_structure(tf.identity, batch)
             parts = batch if isinstance(batches.element_spec, tuple) else batch[0]
             return numbers.map(lambda number: _share(parts, number, count))
 
