@@ -503,8 +503,8 @@ def test_a_search_stops_trials_early_on_scores_taken_during_training(with_ray, t
     first, second = (result.metrics for result in found)
     assert first["step"] == 4
     # The second one goes on only where it is the better of the two after two updates.
-    early = list(found[0].metrics_dataframe["mig"])[0]
-    assert second["step"] == (4 if list(found[1].metrics_dataframe["mig"])[0] >= early else 2)
+    early = found[0].metrics_dataframe["mig"].iloc[0]
+    assert second["step"] == (4 if found[1].metrics_dataframe["mig"].iloc[0] >= early else 2)
     best = runs.load_config(Path(found.get_best_result().checkpoint.path) / "run")
     assert best.settings["beta"] == found.get_best_result().config["beta"]
     assert best.learning_rate == 1e-3
