@@ -66,7 +66,12 @@ class Rays:
         """What ended within some seconds, by the cell's name."""
         if not self._running:
             return {}
-        done, _ = self.ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        try:
+            done, _ = self.ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        except self.ray.exceptions.RayError as error:
+            raise OSError(
+                f"Ray is gone ({type(error).__name__}). The same command goes on."
+            ) from None
         return {self._running.pop(reference): self._outcome(reference) for reference in done}
 
     def _outcome(self, reference) -> Outcome:
@@ -114,6 +119,8 @@ def connect(ray, jobs: int | None, address: str | None) -> None:
             )
             return
         try:
+            if address.startswith("ray://"):
+                raise ValueError("a study is started on a machine of the cluster, by HOST:PORT.")
             ray.init(address, **quiet)
         # Whatever the layers below make of an address that nobody answers at.
         except Exception as error:
