@@ -34,6 +34,7 @@ OPTIONAL = {
     "lightgbm": ["lightgbm>=4"],
     "ray": ["ray[tune]>=2.50,<3"],
     "hub": ["huggingface_hub>=0.30,<3"],
+    "docs": ["pdoc>=15,<17"],
 }
 
 EXTRAS = {

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 GROUND = "utils"  # Anyone may stand on it; it stands on nothing but itself.
-OLD_NAMES = ZOO / GROUND / "old_names"
+OLD_NAMES = ZOO / GROUND / "_old_names"
 
 HEAVY = {"tensorflow", "keras", "tensorflow_probability", "numpy", "scipy", "sklearn", "matplotlib"}
 

@@ -4,9 +4,9 @@ import click
 
 from zoo.cli._command import DATA, JOBS, SAMPLES, SEED, errors_as_messages, main, stop
 from zoo.utils import registry
+from zoo.utils.precisions import PRECISIONS
 
 ROOMS = ("models", "likelihoods", "datasets", "metrics")
-PRECISIONS = ("float32", "mixed_bfloat16")
 
 TRAIN_EPILOG = f"""
 Models: {", ".join(registry.names("models"))}.

@@ -1,4 +1,4 @@
-"""β-VAE."""
+"""β-VAE: `VAE.regularizer` with a weight before the KL divergence."""
 
 import math
 from typing import Any
