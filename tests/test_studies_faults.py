@@ -66,7 +66,9 @@ def in_training(out, holders=None):
             holder = int(re.search(r"process (\d+)", (folder / ".lock").read_text())[1])
         except (OSError, TypeError):
             continue
-        if runs.checkpoints(folder) and (holders is None or holder in holders):
+        # A killed one leaves its signature.
+        holds = Path(f"/proc/{holder}").exists() and (holders is None or holder in holders)
+        if holds and runs.checkpoints(folder):
             return cell, holder
     return None
 
