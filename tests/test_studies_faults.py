@@ -1,5 +1,6 @@
 """Studies whose worker, second machine or driver is killed end with the results of one that nobody killed."""
 
+import contextlib
 import csv
 import functools
 import os
@@ -160,20 +161,28 @@ def node(*options, hidden=None):
 
 
 def processes(mark):
-    """Numbers of the processes whose command line has a mark."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    """Numbers of the processes whose command line has a mark, and of all that they started."""
+    found, parents = set(), {}
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if mark.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
+            pid = int(folder.name)
+            parents[pid] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if mark.encode() in (folder / "cmdline").read_bytes() and pid != os.getpid():
+                found.add(pid)
         except OSError:
             continue
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
     return found
 
 
 def stop_node(port):
-    for pid in processes(f":{port}"):
-        if pid != os.getpid():
+    kill(processes(f":{port}"))
+
+
+def kill(pids):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
@@ -207,8 +216,7 @@ def test_a_killed_second_node_costs_no_result(reference, tmp_path, is_seen, port
         else:
             cell = waits_for(lambda: handed_over(out), study)
         before = past(out, cell)
-        for pid in processes(socket):
-            os.kill(pid, signal.SIGKILL)
+        kill(processes(socket))
         said = ended(study)
         assert re.search(rf"{re.escape(cell)}: its (machine|worker) is gone", said)
         assert_same(out, reference, cell, before)
