@@ -830,6 +830,26 @@ def test_categories_are_buttons(visit, joint):
         assert sorted(code_of(page, joint)[10:]) == [0.0] * 9 + [1.0]
 
 
+def test_values_of_quantized_latents_are_buttons(visit, folder):
+    model = zoo.models.FSQAE((8, 8, 1), latent_dim=3, levels=4, seed=0)
+    model.save(folder / "quantized.keras")
+    [shown] = shown_of(folder / "quantized.keras", data="digits")
+    values = model.latent_values[0].tolist()
+    assert [(one["size"], one["values"]) for one in shown.facts["latents"]] == [(1, values)] * 3
+    with running(explore.Explorer([shown])) as server:
+        page = visit(server.url, **CLIPBOARD)
+        latent = shown.facts["latents"][0]
+        for number in (3, 1):
+            page.get_by_role("button", name=str(number), exact=True).first.click()
+            settle(page)
+            moved = code_of(page, shown)[latent["column"]]
+            assert moved == pytest.approx(values[number], abs=1e-6)
+            assert shows(page, shown)
+        page.get_by_role("button", name="From the prior").click()
+        settle(page)
+        assert np.abs(code_of(page, shown)[:, None] - values).min(axis=1).max() < 1e-6
+
+
 def test_names_factors_and_cards_are_text(visit, tall):
     with running(explore.Explorer([tall])) as server:
         page = visit(server.url)

@@ -39,7 +39,7 @@ export class Panel {
 
   /** Models whose codes can be exchanged have the same. */
   get layout() {
-    const sizes = this.facts.latents.map(({ column, size }) => `${column}:${size}`).sort();
+    const sizes = this.facts.latents.map(({ column, size, values }) => `${column}:${size}:${values}`).sort();
     return `${this.facts.prior} ${sizes.join()}`;
   }
 
