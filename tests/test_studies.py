@@ -181,6 +181,11 @@ def test_a_file_that_is_no_study_is_refused_by_name(text, words, tmp_path):
         (["beta_vae", "--data", "digits", "--steps", "0"], "`steps` must be"),
         (["beta_vae", "--data", "digits", "--checkpoint-every", "0"], "`checkpoint_every` must be"),
         (["none.toml"], "which is not there"),
+        (["beta_vae", "--data", "digits", "--address", "127.0.0.1:1"], "There is no Ray at '127.0.0.1:1'"),
+        (["beta_vae", "--data", "digits", "--address", "ray://there:10001"], "as HOST:PORT"),
+        (["beta_vae", "--data", "digits", "--address", "nowhere.invalid:6379"], "There is no Ray at"),
+        (["beta_vae", "--data", "digits", "--address", "there"], "as HOST:PORT"),
+        (["beta_vae", "--data", "digits", "--gpus", "-1"], "`gpus` must be"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_trains_nothing(arguments, words, tmp_path, monkeypatch):

@@ -129,7 +129,7 @@ def test_a_killed_driver_is_started_again_by_the_same_command(reference, tmp_pat
     study.communicate()
     waits_for(lambda: in_training(out) is None)
     before = past(out, cell)
-    assert len(studies.status(out).stopped) >= 1
+    assert cell in studies.status(out).stopped
     ended(begin(out, "--jobs", jobs))
     assert_same(out, reference, cell, before)
 
@@ -233,9 +233,3 @@ def handed_over(out):
             if runs.checkpoints(folder) and not (folder / ".lock").exists():
                 return cell
     return None
-
-
-def test_nobody_at_the_address_is_one_line(tmp_path):
-    said = ended(begin(tmp_path / "study", "--address", "127.0.0.1:6499"), code=2)
-    assert "There is no Ray at '127.0.0.1:6499'" in said
-    assert "Traceback" not in said

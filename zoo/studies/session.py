@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.runs import training
+from zoo.studies import _ray, report, results, toml
 from zoo.studies import folder as folders
-from zoo.studies import report, results, toml
 from zoo.studies._cell import BUSY, DIED, FINISHED, Job, Outcome
 from zoo.studies._screen import Screen, standard_output
 from zoo.studies._serial import Serial
@@ -110,6 +110,9 @@ def run(
     jobs = None if jobs is None else check_integer("jobs", jobs, least=1)
     if not is_number(gpus) or not 0 <= gpus < math.inf:
         raise ValueError(f"`gpus` must be a number >= 0. Received: gpus={gpus!r}")
+    if address is not None:
+        extras.need("ray", extra="ray")
+        _ray.check_address(address)
     cells = study.cells()
     check(cells, study.metrics)
     with locks.alone_in(folder):
@@ -180,15 +183,11 @@ def _engine(folder: Path, session: "_Session", jobs: int | None, address: str | 
     try:
         extras.need("ray", extra="ray")
     except ImportError as error:
-        if address is not None:
-            raise
         session.screen.say(
             f"Ray is not installed: cells are trained one after another, on one core. {error}"
         )
         return Serial()
-    from zoo.studies._ray import Rays
-
-    return Rays(folder, jobs, address, gpus)
+    return _ray.Rays(folder, jobs, address, gpus)
 
 
 class _Session:
