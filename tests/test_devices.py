@@ -10,6 +10,7 @@ import pytest
 
 from zoo.runs import _workers
 
+COMMAND = [sys.executable, "-m", "zoo", "train", "--workers"]
 SCRIPT = """
 import json, sys
 import numpy as np
@@ -129,8 +130,7 @@ def free_ports(count):
 def test_the_command_ends_where_a_worker_is_missing(tmp_path):
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     done = subprocess.run(
-        [sys.executable, "-m", "zoo", "train", "vae", "--data", "digits", "--workers"]
-        + ["--wait", "0.5", "--out", tmp_path / "run"],
+        [*COMMAND, "vae", "--data", "digits", "--wait", "0.5", "--out", tmp_path / "run"],
         capture_output=True,
         text=True,
         timeout=200,

@@ -57,24 +57,23 @@ def scope(strategy: tf.distribute.Strategy | None):
 def spread(model: keras.Model, strategy: tf.distribute.Strategy | None) -> None:
     """Gives the model of the first worker, which may come from a checkpoint, to all others."""
     if strategy is not None and replicas.is_of_workers(strategy):
-        optimizers = [v for optimizer in model.optimizers for v in optimizer.variables]
-        for variable in [*model.variables, *optimizers]:
-            _spread_variable(variable, strategy)
+        of_optimizers = [v for optimizer in model.optimizers for v in optimizer.variables]
+        _spread_variables([*model.variables, *of_optimizers], strategy)
 
 
-def _spread_variable(variable: keras.Variable, strategy: tf.distribute.Strategy) -> None:
-    kind = tf.int64 if variable.value.dtype.is_integer else tf.float32
-
-    def own() -> tf.Tensor:
+def _spread_variables(variables: list[keras.Variable], strategy: tf.distribute.Strategy) -> None:
+    def of_first() -> list[tf.Tensor]:
         context = tf.distribute.get_replica_context()
-        value = tf.cast(variable.value, kind)
         is_first = context.replica_id_in_sync_group == 0
-        return context.all_reduce(
-            tf.distribute.ReduceOp.SUM, tf.where(is_first, value, tf.zeros_like(value))
-        )
+        kinds = [tf.int64 if v.value.dtype.is_integer else tf.float32 for v in variables]
+        own = [tf.cast(v.value, kind) for v, kind in zip(variables, kinds, strict=True)]
+        parts = [tf.where(is_first, value, tf.zeros_like(value)) for value in own]
+        return [context.all_reduce(tf.distribute.ReduceOp.SUM, part) for part in parts]
 
-    values = strategy.run(tf.function(own, autograph=False))
-    variable.assign(tf.cast(strategy.experimental_local_results(values)[0], variable.value.dtype))
+    found = strategy.run(tf.function(of_first, autograph=False))
+    for variable, value in zip(variables, found, strict=True):
+        value = strategy.experimental_local_results(value)[0]
+        variable.assign(tf.cast(value, variable.value.dtype))
 
 
 @functools.cache

@@ -5,12 +5,15 @@ batch, and random numbers are drawn for the whole batch, of which a replica take
 replicas, or where there is one alone, everything is what its name says of plain tensors.
 """
 
+import threading
+import weakref
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 SUM = tf.distribute.ReduceOp.SUM
+_KEPT = threading.local()
 
 
 def several() -> bool:
@@ -149,6 +152,25 @@ def total_of(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         return gradients
     sums = iter(context.all_reduce(SUM, known))
     return [None if gradient is None else next(sums) for gradient in gradients]
+
+
+def keep_losses(network: keras.Model) -> None:
+    """Remembers what the layers of a network have just added to the loss of this replica.
+
+    Replicas are traced in turns, which change where they wait for each other, and a layer knows its latest call alone,
+    which may be another replica's.
+    """
+    if several():
+        kept = _KEPT.__dict__.setdefault("losses", weakref.WeakKeyDictionary())
+        kept.update((layer, layer._losses[:]) for layer in network._flatten_layers())
+
+
+def restore_losses(network: keras.Layer) -> None:
+    """Gives the layers of a network what `keep_losses` remembers of this replica."""
+    kept = _KEPT.__dict__.get("losses", {}) if several() else {}
+    for layer in network._flatten_layers():
+        if layer in kept:
+            layer._losses[:] = kept.pop(layer)
 
 
 def loggable(value: tf.Tensor) -> tf.Tensor:
