@@ -21,6 +21,7 @@ SMALL = {
     "downstream": {"train_samples": [50, 200], "test_samples": 200, "trees": 2, "iterations": 5},
     "explicitness": {"iterations": 20},
     "infomec": {"iterations": 5},
+    "mig_posterior": {"samples": 64, "log_variances": -2.0},
 }
 
 
@@ -318,15 +319,16 @@ def test_plain_floats_headline_first(name):
 
 @every_metric
 def test_seed_alone_decides(name):
-    metric, codes = small(name), noisy_code(SHAPES)
+    factors = SHAPES[::37]  # more rows than any metric takes
+    metric, codes = small(name), noisy_code(factors)
     np.random.seed(1)
-    first, state = metric(codes, SHAPES, seed=3), np.random.get_state()[1].copy()
+    first, state = metric(codes, factors, seed=3), np.random.get_state()[1].copy()
     np.random.seed(2)
-    second = metric(codes, SHAPES, seed=3)
+    second = metric(codes, factors, seed=3)
     np.random.seed(1)
     np.testing.assert_array_equal(np.random.get_state()[1], state)
     assert first == second
-    assert first != metric(codes, SHAPES, seed=4)
+    assert first != metric(codes, factors, seed=4)
 
 
 @every_metric
@@ -534,7 +536,8 @@ def test_odd_tables_are_scored(name, case):
     else:
         assert set(messages) == told(name, factors)
     assert scores == scores  # no NaN
-    bounded = [value for key, value in scores.items() if "active" not in key]
+    unbounded = ("active", "nats", "error")
+    bounded = [v for key, v in scores.items() if not any(word in key for word in unbounded)]
     assert name == "unsupervised" or max(bounded) <= 1 + 1e-9
 
 

@@ -43,7 +43,11 @@ def grid(*sizes):
 
 FACTORS = np.repeat(grid(3, 4, 5), 20, axis=0)
 PERFECT = FACTORS / FACTORS.std(axis=0) - 1
-SMALL = {"dci": {"trees": 5}, "downstream": {"train_samples": [400], "trees": 5}}
+SMALL = {
+    "dci": {"trees": 5},
+    "downstream": {"train_samples": [400], "trees": 5},
+    "mig_posterior": {"log_variances": -5.0},
+}
 
 
 def score(name, codes, factors=FACTORS, **arguments):
@@ -90,6 +94,14 @@ KNOWN = {
         "dead": (0.9999, 1),
         "noise": (0, 0.15),
     },
+    "dcimig": {
+        "perfect": (1, 1),
+        "turned": (0.27, 0.7),
+        "constant": (0, 0),
+        "duplicated": (1, 1),  # both copies know of one factor alone
+        "dead": (1, 1),
+        "noise": (0, 0.05),
+    },
     "downstream": {
         "perfect": (1, 1),
         "constant": (0.15, 0.35),
@@ -120,6 +132,22 @@ KNOWN = {
         "duplicated": (1, 1),
         "dead": (1, 1),
         "noise": (0, 0.4),
+    },
+    "jemmig": {
+        "perfect": (1, 1),
+        "turned": (0.4, 0.75),
+        "constant": (0.629, 0.631),  # the mean of log 10 / log (10 * values)
+        "duplicated": (0.629, 0.631),  # no gap: JEMMIG is the factor's entropy
+        "dead": (1, 1),
+        "noise": (0, 0.15),
+    },
+    "mig_posterior": {
+        "perfect": (0.95, 1.0001),
+        "turned": (0.33, 0.8),
+        "constant": (0, 1e-9),
+        "duplicated": (0, 0.05),
+        "dead": (0.95, 1.0001),
+        "noise": (0, 0.1),
     },
     "modularity": {
         "perfect": (1, 1),

@@ -10,13 +10,16 @@ from zoo.metrics._importances import importance_matrix as importance_matrix
 from zoo.metrics._udr import udr as udr
 from zoo.metrics.beta_vae_score import beta_vae_score as beta_vae_score
 from zoo.metrics.dci import dci as dci
+from zoo.metrics.dcimig import dcimig as dcimig
 from zoo.metrics.distances import distances as distances
 from zoo.metrics.downstream import downstream as downstream
 from zoo.metrics.explicitness import explicitness as explicitness
 from zoo.metrics.factor_vae_score import factor_vae_score as factor_vae_score
 from zoo.metrics.infomec import infomec as infomec
 from zoo.metrics.irs import irs as irs
+from zoo.metrics.jemmig import jemmig as jemmig
 from zoo.metrics.mig import mig as mig
+from zoo.metrics.mig_posterior import mig_posterior as mig_posterior
 from zoo.metrics.modularity import modularity as modularity
 from zoo.metrics.sap import sap as sap
 from zoo.metrics.unsupervised import unsupervised as unsupervised

@@ -55,7 +55,11 @@ def score(
     """
     name, function, parameters = parsed(metric)
     parameters = {"seed": seed, **parameters}
-    given = {"jobs": jobs, "traversals": table.traversals}
+    given = {
+        "jobs": jobs,
+        "traversals": table.traversals,
+        "log_variances": table.log_variances,
+    }
     given = {name: value for name, value in given.items() if takes(function, name)}
     scores, failed = {}, None
     start = time.perf_counter()
