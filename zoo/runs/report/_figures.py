@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from zoo.measure import evaluation, plots
 from zoo.runs.report._places import suffix_of
 from zoo.utils import files
+from zoo.utils.texts import first_line
 
 
 def pictures(
@@ -99,7 +100,7 @@ def not_vital(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = first_line(error)
         warnings.warn(f"{what} is left out: {reason}", UserWarning, stacklevel=3)
 
 
