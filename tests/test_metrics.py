@@ -17,6 +17,8 @@ MEMBERS = registry.members("metrics")
 # Arguments that keep a metric quick.
 SMALL = {
     "dci": {"trees": 2, "train_samples": 400, "test_samples": 200},
+    "dci_forest": {"trees": 2, "train_samples": 400, "test_samples": 200},
+    "dci_lasso": {"train_samples": 400, "test_samples": 200},
     "distances": {"repeats": 16},
     "downstream": {"train_samples": [50, 200], "test_samples": 200, "trees": 2, "iterations": 5},
     "explicitness": {"iterations": 20},
@@ -492,7 +494,8 @@ ODD = {
 ALONE = (
     "A single factor is scored: with no other to be mixed with, every code that varies scores 1."
 )
-COMPARING = ("beta_vae_score", "factor_vae_score", "dci", "modularity")
+DCI = ("dci", "dci_forest", "dci_lasso")
+COMPARING = ("beta_vae_score", "factor_vae_score", "modularity", *DCI)
 
 
 def told(name, factors):
@@ -524,9 +527,9 @@ def test_odd_tables_are_scored(name, case):
     assert {(each.category, each.filename) for each in caught} <= {(UserWarning, __file__)}
     messages = [str(each.message) for each in caught]
     assert len(messages) == len(set(messages))
-    if name in ("dci", "sap", "explicitness", "downstream"):  # it depends on which rows are drawn
+    if name in ("sap", "explicitness", "downstream", *DCI):  # it depends on which rows are drawn
         assert all(message.startswith("Factor ") for message in messages if message != ALONE)
-        assert (ALONE in messages) == (case == "one factor" and name == "dci")
+        assert (ALONE in messages) == (case == "one factor" and name in DCI)
     elif name == "distances":
         left_out = any(message.startswith("Traversals hold ") for message in messages)
         assert left_out == (
