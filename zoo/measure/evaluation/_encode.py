@@ -31,6 +31,7 @@ class Table:
             they were not asked for. See `encode_traversals`.
         log_variances: of q(z|x), `(n, latents)`; None where they were not asked for, or q(z|x) is not Gaussian. See
             `encode_log_variances`.
+        discrete: whether the model's latents take few values each, for metrics that tell such codes from others.
     """
 
     codes: np.ndarray
@@ -40,6 +41,7 @@ class Table:
     latent_kl: np.ndarray | None
     traversals: list[np.ndarray] | None = None
     log_variances: np.ndarray | None = None
+    discrete: bool = False
 
 
 def encode(
@@ -81,7 +83,8 @@ def encode(
         None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)
     )
     factors = data.factors(indices) if data.factor_names else None
-    return Table(codes, factors, indices, reconstruction, latent_kl)
+    discrete = model.latent_values is not None
+    return Table(codes, factors, indices, reconstruction, latent_kl, discrete=discrete)
 
 
 def encode_traversals(

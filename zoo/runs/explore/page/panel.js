@@ -1,6 +1,6 @@
 // One model: its picture, its latents, its heat map, its card.
 
-import { button, element, faultLine, latest, tell } from "./dom.js";
+import { busy, button, element, faultLine, latest, tell } from "./dom.js";
 import { draw } from "./pictures.js";
 import { Latents } from "./latents.js";
 import { heatmap } from "./heatmap.js";
@@ -39,7 +39,7 @@ export class Panel {
 
   /** Models whose codes can be exchanged have the same. */
   get layout() {
-    const sizes = this.facts.latents.map(({ column, size }) => `${column}:${size}`).sort();
+    const sizes = this.facts.latents.map(({ column, size, values }) => `${column}:${size}:${values}`).sort();
     return `${this.facts.prior} ${sizes.join()}`;
   }
 
@@ -121,7 +121,7 @@ export class Panel {
   async attempt(work) {
     if (!this.backend) return;
     try {
-      await work();
+      await busy(this.place, work);
       tell(this.fault, null);
     } catch (error) {
       this.player.stop();
