@@ -8,7 +8,7 @@ import tensorflow as tf
 from zoo.utils import registry
 from zoo.utils.checks import check_integer
 
-CHANGES = ("differ", "resampled")
+CHANGES = ("differ", "resampled", "disentanglement_lib")
 
 
 def check_k(k: int | str | Sequence[int], names: Sequence[str], sizes: Sequence[int]) -> range:
@@ -96,6 +96,10 @@ def draw_pairs(
     shape = (batch_size, len(sizes))
     first = _integers(shape, first_key, sizes)
     count = counts.start + _integers((batch_size, 1), count_key, len(counts))
+    if change == "disentanglement_lib":
+        count = tf.where(
+            _integers(count.shape, key_for(key, 5), 2) == 0, tf.ones_like(count), count
+        )
     # The factors in random order, those that cannot change last: the first `count` of them change.
     order = tf.random.stateless_uniform(shape, choice_key) + tf.constant(sizes < 2, tf.float32)
     rank = tf.argsort(tf.argsort(order, axis=1), axis=1)
@@ -105,6 +109,11 @@ def draw_pairs(
     else:
         moved = _integers(shape, value_key, sizes)
     return first, tf.where(changed, moved, first), changed
+
+
+def key_for(key: tuple[int | tf.Tensor, int | tf.Tensor], purpose: int) -> tf.Tensor:
+    """Two integers for further draws of one seed and step; other ones for each purpose above 3."""
+    return tf.random.fold_in(tf.stack([tf.cast(part, tf.int64) for part in key]), purpose)
 
 
 def _integers(shape: Sequence[int], key: tf.Tensor, sizes) -> tf.Tensor:
