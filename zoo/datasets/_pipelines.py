@@ -19,8 +19,31 @@ def shuffled(data, batch_size: int, seed: int, start_step: int) -> tf.data.Datas
         return permutation(len(data), seed, epoch)[tf.where(epoch == first_epoch, done, 0) :]
 
     epochs = tf.data.Dataset.counter(first_epoch).map(order).prefetch(1)
+    return _rendered(data, epochs, batch_size)
+
+
+def drawn(data, draws: Callable, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:
+    """The batches of a dataset whose images are not alike in training.
+
+    Args:
+        data: the dataset.
+        draws: from a count and a key to so many indices.
+        batch_size: as for `Dataset.batches`.
+        seed: as for `Dataset.batches`.
+        start_step: as for `Dataset.batches`.
+    """
+
+    def indices(step: tf.Tensor) -> tf.Tensor:
+        return draws(batch_size, tf.stack([tf.constant(seed, tf.int64), step]))
+
+    steps = tf.data.Dataset.counter(start_step).map(indices).prefetch(1)
+    return _rendered(data, steps, batch_size)
+
+
+def _rendered(data, indices: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+    """Batches of images from a stream of indices, in pieces of any length."""
     part = data.part if data.part and batch_size % data.part == 0 else batch_size
-    indices = epochs.rebatch(part, drop_remainder=True)
+    indices = indices.rebatch(part, drop_remainder=True)
     images = indices.map(data.render, num_parallel_calls=RENDERERS, deterministic=True)
     if part < batch_size:
         parts = images.batch(batch_size // part, drop_remainder=True)

@@ -38,6 +38,7 @@ class Variant(Dataset):
         self.factor_names = self.data.factor_names
         self.factor_sizes = self.data.factor_sizes
         self.factor_values = self.data.factor_values
+        self.correlations = self.data.correlations
         height, width, channels = self.data.image_shape
         self.image_shape = (height, width, max(self.channels, channels))
 
