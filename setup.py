@@ -33,6 +33,7 @@ OPTIONAL = {
     "serving": ["tensorflow-serving-api>=2.19,<2.22"],
     "lightgbm": ["lightgbm>=4"],
     "hub": ["huggingface_hub>=0.30,<3"],
+    "jax": ["jax>=0.10,<0.11", "flatbuffers>=24.3"],
 }
 
 EXTRAS = {

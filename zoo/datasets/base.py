@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets import _pairs
+from zoo.datasets import _pairs, _random
 from zoo.utils.checks import check_integer
 
 CHUNK = (
@@ -232,19 +232,7 @@ class Dataset(abc.ABC):
         batch_size = check_integer("batch_size", batch_size, 1)
         seed = check_integer("seed", seed, 0)
         start_step = check_integer("start_step", start_step, 0)
-        order = self.grid_order()
-        counts = _pairs.check_k(k, self.factor_names, self.factor_sizes)
-        _pairs.check_change(change)
-
-        def batch(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            first, second, changed = _pairs.draw_pairs(
-                batch_size, self.factor_sizes, counts, change, (seed, step)
-            )
-            cells = _pairs.cells(tf.concat([first, second], axis=0), self.factor_sizes)
-            images = self.render(cells if order is None else tf.gather(order, cells))
-            images = tf.ensure_shape(images, (2 * batch_size, *self.image_shape))
-            return (*tf.split(images, 2), changed) if labels else tuple(tf.split(images, 2))
-
+        batch = _pairs.drawn(self, batch_size, k=k, change=change, labels=labels, seed=seed)
         steps = tf.data.Dataset.counter(start_step)
         pairs = steps.map(batch, num_parallel_calls=RENDERERS, deterministic=True)
         return pairs.prefetch(READY).with_options(pipeline_options())
@@ -410,8 +398,7 @@ def permutation(n: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
         [0, 1, 2, 3, 4]
     """
     key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    draws = tf.random.stateless_uniform([n], key, None, None, tf.int64, alg="philox")
-    return tf.cast(tf.argsort(draws, stable=True), tf.int64)
+    return tf.cast(tf.argsort(_random.integers((n,), key), stable=True), tf.int64)
 
 
 def pipeline_options() -> tf.data.Options:

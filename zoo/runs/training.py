@@ -25,6 +25,7 @@ from zoo.utils.checks import check_integer, is_number
 from zoo.runs import Diverged
 
 PRECISIONS = ("float32", "mixed_bfloat16")
+RUNTIMES = ("tensorflow", "jax")
 LOG_EVERY = 100
 # Of each latent, at least: two weights to and one from 128 units, each with its gradient and Adam's two moments.
 LATENT_BYTES = 3 * 128 * 4 * 4
@@ -70,6 +71,7 @@ def train(
     out: str | os.PathLike | None = None,
     resume: bool = False,
     checkpoint_every: int = CHECKPOINT_EVERY,
+    runtime: str = "tensorflow",
     show_progress: bool = True,
 ) -> Run:
     """Trains a model on a dataset, scores it, draws it and exports it, into a folder.
@@ -96,6 +98,8 @@ def train(
         out: the run's folder; default `runs/MODEL-DATA-seedSEED`.
         resume: whether to continue the run in `out`; a larger `steps` prolongs it.
         checkpoint_every: updates between checkpoints.
+        runtime: what computes the updates: `"tensorflow"`, or `"jax"` on JAX's default device, from the program that
+            TensorFlow traces. Its random numbers differ, and so do the weights; the folder is of the same kind.
         show_progress: whether progress bars are shown.
 
     Warns:
@@ -115,6 +119,59 @@ def train(
         >>> list(run.scores)[:3]
         ['reconstruction', 'kl', 'elbo']
     """
+    config = configure(
+        model,
+        data,
+        steps=steps,
+        batch_size=batch_size,
+        latent_dim=latent_dim,
+        likelihood=likelihood,
+        settings=settings,
+        seed=seed,
+        precision=precision,
+        learning_rate=learning_rate,
+    )
+    check_integer("checkpoint_every", checkpoint_every, least=1)
+    registry.check_known("runtime", runtime, RUNTIMES)
+    config, images = with_images(config)
+    folder = files.path_of(out or runs.default_folder(config))
+    folder = files.target_of(folder) if folder.is_symlink() else folder
+    if resume:
+        runs.check_there(folder)
+    with runs.writing_to(folder), _memory_errors(config):
+        if not resume:
+            runs.check_free(folder)
+        trained = (resume and runs.restore(folder, config)) or make_model(config, images)
+        stream = _stream(trained, images, config)
+        runs.open_folder(folder, config)
+        how = checkpoint_every, show_progress, runtime
+        _fit(trained, stream, images, config, folder, *how)
+        return finish(trained, images, config, folder, show_progress)
+
+
+def configure(
+    model: str,
+    data: str,
+    *,
+    steps: int = 3000,
+    batch_size: int = 64,
+    latent_dim: int = 10,
+    likelihood: str = "bernoulli",
+    settings: dict[str, Any] | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    learning_rate: float | None = None,
+) -> runs.Config:
+    """What `train` makes of its arguments, with the model's own settings and learning rate where none are given.
+
+    Raises:
+        ValueError: an argument is wrong by itself.
+
+    Example:
+        >>> config = configure("factor_vae", "shapes2d")
+        >>> config.settings, config.learning_rate
+        ({'gamma': 30.0}, 0.0005)
+    """
     cls = registry.get("models", model)
     config = runs.Config(
         model=model,
@@ -128,23 +185,19 @@ def train(
         precision=precision,
         learning_rate=cls.short_learning_rate if learning_rate is None else learning_rate,
     )
-    config = _checked(config)
-    check_integer("checkpoint_every", checkpoint_every, least=1)
+    return _checked(config)
+
+
+def with_images(config: runs.Config) -> tuple[runs.Config, datasets.Dataset]:
+    """A configuration with the fingerprint of its images, and these.
+
+    Raises:
+        ValueError: there is no such dataset.
+        MemoryError: the machine has not the memory for so many latents, or images in a batch.
+    """
     images = datasets.load(config.data)
     _check_memory(config, images)
-    config = dataclasses.replace(config, images=fingerprint(images))
-    folder = files.path_of(out or runs.default_folder(config))
-    folder = files.target_of(folder) if folder.is_symlink() else folder
-    if resume:
-        runs.check_there(folder)
-    with runs.writing_to(folder), _memory_errors(config):
-        if not resume:
-            runs.check_free(folder)
-        trained = (resume and runs.restore(folder, config)) or make_model(config, images)
-        stream = _stream(trained, images, config)
-        runs.open_folder(folder, config)
-        _fit(trained, stream, images, config, folder, checkpoint_every, show_progress)
-        return _finish(trained, images, config, folder, show_progress)
+    return dataclasses.replace(config, images=fingerprint(images)), images
 
 
 def make_model(config: runs.Config, data: datasets.Dataset) -> keras.Model:
@@ -261,7 +314,7 @@ def _checked(config: runs.Config) -> runs.Config:
             "This processor has no instructions for bfloat16: an update may take several times as long as in float32. "
             'Choose precision="float32".',
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return dataclasses.replace(config, **numbers)
 
@@ -344,17 +397,24 @@ def _fit(
     folder: Path,
     checkpoint_every: int,
     show_progress: bool,
+    runtime: str,
 ) -> None:
     start = int(model.optimizer.iterations)
     if start >= config.steps:
         return
     recorder = _Recorder(data, config, folder, start, checkpoint_every, show_progress)
     with contextlib.closing(recorder), progress.remembered_interrupt() as recorder.interrupted:
-        model.fit(stream, steps_per_epoch=config.steps - start, verbose=0, callbacks=[recorder])
+        if runtime == "jax":
+            from zoo.runs.portable import fit  # which needs JAX
+
+            fit.fit(model, data, config, recorder)
+        else:
+            steps = config.steps - start
+            model.fit(stream, steps_per_epoch=steps, verbose=0, callbacks=[recorder])
     runs.save_final(model, folder)
 
 
-def _finish(model, data, config: runs.Config, folder: Path, show_progress: bool) -> Run:
+def finish(model, data, config: runs.Config, folder: Path, show_progress: bool) -> Run:
     """Scores, draws and exports the trained model."""
     scores = evaluation.evaluate(model, data, seed=config.seed, show_progress=show_progress)
     how = {"data": config.data, "samples": min(evaluation.SAMPLES, len(data)), "seed": config.seed}
@@ -408,7 +468,7 @@ class _Recorder(keras.callbacks.Callback):
     ):
         super().__init__()
         self.data, self.config, self.folder, self.start = data, config, folder, start
-        self.checkpoint_every = checkpoint_every
+        self.log_every, self.checkpoint_every = LOG_EVERY, checkpoint_every
         self.history = [row for row in runs.read_history(folder) if row["step"] <= start]
         self.seconds = self.history[-1]["seconds"] if self.history else 0.0
         self.began = time.monotonic()
@@ -437,11 +497,11 @@ class _Recorder(keras.callbacks.Callback):
         order = (name for name in self.model.tracked() if name in logs)
         values = {name: float(np.mean(logs[name])) for name in order}
         self._check_finite(step, values)
-        self.bar.update()
+        self.bar.update(step - self.bar.n)
         is_last = step == self.config.steps
         is_checkpoint = step % self.checkpoint_every == 0
         # Running means are not in a checkpoint, so that each one starts a new row.
-        if step % LOG_EVERY == 0 or is_checkpoint or is_last:
+        if step % self.log_every == 0 or is_checkpoint or is_last:
             self._log(step, values)
             self.model.reset_metrics()
         if is_checkpoint and not is_last:
