@@ -50,8 +50,10 @@ class _Session:
         from zoo.runs.portable.job.updates import Updates
 
         self.name, self.folder, self.options = packed.name, folder, options
+        began = time.monotonic()
         self.updates = Updates(packed, found.done, found.state)
-        self.found = dataclasses.replace(found, device=self.updates.device)
+        self.compiling = time.monotonic() - began
+        self.found = dataclasses.replace(found, **self.updates.runtime)
         self.start, self.before = found.done, found.seconds
         self.written = self.shown = time.monotonic()
         self.pace_from = None
@@ -59,10 +61,10 @@ class _Session:
 
     def run(self) -> int:
         """Trains; the exit code."""
-        print(
-            f"{self.name}: update {self.start:,} to {self.options.steps:,} on {self.updates.device}",
-            flush=True,
-        )
+        runtime = self.updates.runtime
+        where = f"on {runtime['device']} with JAX {runtime['jax']}"
+        print(f"{self.name}: from {self.start:,} to {self.options.steps:,} updates {where}")
+        print(f"compiled in {self.compiling:.0f} s", flush=True)
         handler = signal.signal(signal.SIGINT, self._interrupt)
         try:
             is_done = training.train(

@@ -39,8 +39,7 @@ def train(
         updates.advance(count)
         updates.wait()
         now = time.monotonic()
-        # The first updates are those that the compiler works on.
-        pace = math.inf if pace is None else (now - before) / count
+        pace = (now - before) / count
         if updates.done == row_after(updates.plan, updates.done - 1, steps):
             on_row(updates.means(), now - began)
         if on_pause(now - began) and updates.done < steps:
@@ -56,7 +55,7 @@ def row_after(plan: dict, done: int, steps: int) -> int:
 
 def _affordable(pace: float | None) -> int:
     """How many updates take about a second, of a known pace; one as long as it is not known."""
-    return 1 if pace is None or math.isinf(pace) else max(1, int(PATIENCE / max(pace, 1e-9)))
+    return 1 if pace is None else max(1, int(PATIENCE / max(pace, 1e-9)))
 
 
 def check_finite(means: dict[str, float], step: int) -> None:

@@ -9,8 +9,6 @@ from jax import export, lax
 
 from zoo.runs.portable.job.program import Program
 
-OLDEST = (0, 7)  # of JAX, that reads what is packed
-
 
 class Updates:
     """The state of a training on a device, which goes on.
@@ -32,32 +30,23 @@ class Updates:
         self._state = [jnp.asarray(array) for array in state or program.state]
         self._constants = [jnp.asarray(array) for array in program.constants]
         self._update = export.deserialize(bytearray(program.update))
-        self._several = jax.jit(self._updated, donate_argnums=0)
-        self._line, self._first_epoch = jnp.zeros(0, jnp.int32), None
-        if program.order is not None:
-            order = export.deserialize(bytearray(program.order))
-            epochs = np.arange(self._epochs())
-            orders = jax.jit(
-                lambda first: lax.map(lambda epoch: order.call(epoch)[0], first + epochs)
-            )
-            self._orders = lambda first: orders(np.int64(first)).reshape(-1)
+        self._orders = None if program.order is None else self._orders_of(program.order)
+        self._line, self._first_epoch = (
+            jnp.zeros(self._epochs() * self.plan["images"], jnp.int32),
+            None,
+        )
+        self._several = self._compiled()
 
     @property
-    def device(self) -> str:
-        """What computes."""
-        return jax.devices()[0].device_kind
+    def runtime(self) -> dict[str, str]:
+        """What computes: the `device`, and the version of `jax`."""
+        return {"device": jax.devices()[0].device_kind, "jax": jax.__version__}
 
     def advance(self, count: int) -> None:
         """Makes some updates, `log_every` at most."""
         first = self._at_hand()
-        self._state = self._several(
-            self._state,
-            self._constants,
-            self._line,
-            np.int64(self.done),
-            np.int64(first),
-            np.int64(count),
-        )
+        counts = (np.int64(number) for number in (self.done, first, count))
+        self._state = self._several(self._state, self._constants, self._line, *counts)
         self.done += count
 
     def wait(self) -> None:
@@ -98,6 +87,24 @@ class Updates:
 
         return lax.fori_loop(0, count, one, state)
 
+    def _compiled(self):
+        """`_updated`, compiled here once: a call compiles anew for arrays that have come another way."""
+        arrays = self._state, self._constants, self._line
+        types = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), arrays)
+        counts = [jax.ShapeDtypeStruct((), np.int64)] * 3
+        return jax.jit(self._updated, donate_argnums=0).lower(*types, *counts).compile()
+
+    def _orders_of(self, order: bytes):
+        """A function from the first epoch to the line of its order and of those that follow."""
+        order, epochs = export.deserialize(bytearray(order)), np.arange(self._epochs())
+
+        def line(first):
+            return lax.map(lambda epoch: order.call(epoch)[0], first + epochs).reshape(-1)
+
+        type_of_epoch = jax.ShapeDtypeStruct((), np.int64)
+        compiled = jax.jit(line).lower(type_of_epoch).compile()
+        return lambda first: compiled(np.int64(first))
+
     def _at_hand(self) -> int:
         """Where the next update's images begin in the line, which is made first if it is not the right one."""
         if not self.plan["offsets"]:
@@ -110,5 +117,7 @@ class Updates:
 
     def _epochs(self) -> int:
         """How many epochs the batches of `log_every` updates can touch."""
+        if not self.plan["offsets"]:
+            return 0
         batches = self.plan["log_every"] * self.plan["stride"] + max(self.plan["offsets"])
         return batches * self.plan["batch_size"] // self.plan["images"] + 2
