@@ -32,14 +32,16 @@ OPTIONAL = {
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serving": ["tensorflow-serving-api>=2.19,<2.22"],
     "lightgbm": ["lightgbm>=4"],
+    "ray": ["ray[tune]>=2.50,<3"],
     "hub": ["huggingface_hub>=0.30,<3"],
     "jax": ["jax>=0.10,<0.11", "flatbuffers>=24.3"],
+    "docs": ["pdoc>=15,<17"],
 }
 
 EXTRAS = {
     **OPTIONAL,
     "test": [
-        *("pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9"),
+        *("pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9", "playwright>=1.49"),
         *NOTEBOOK,
         *(package for packages in OPTIONAL.values() for package in packages),
     ],
@@ -56,7 +58,11 @@ setup(
     # Pretrained models are installed as `zoo/saved_models`.
     packages=[*find_packages(include=["zoo", "zoo.*"]), "zoo.saved_models"],
     package_dir={"zoo.saved_models": "saved_models"},
-    package_data={"zoo.deliver.presets": ["table.json"], "zoo.saved_models": ["**/*"]},
+    package_data={
+        "zoo.deliver.presets": ["table.json"],
+        "zoo.runs.explore": ["page/*"],
+        "zoo.saved_models": ["**/*"],
+    },
     python_requires=">=3.11,<3.14",
     install_requires=REQUIRES,
     extras_require=EXTRAS,

@@ -10,7 +10,7 @@ from scipy import stats
 
 import zoo
 from zoo.datasets import base
-from zoo.datasets.base import permutation
+from zoo.datasets._pipelines import permutation
 
 GIF = Path(__file__).resolve().parents[2] / "shared" / "data" / "dsprites.gif"
 

@@ -1,5 +1,6 @@
 """Evaluation: encoded once, seeded, and the ELBO's numbers from their formulas."""
 
+import dataclasses
 import math
 import warnings
 
@@ -9,6 +10,7 @@ import pytest
 import zoo
 from zoo import models
 from zoo.measure import evaluation
+from zoo.measure.evaluation import _evaluate, _metrics
 from zoo.utils import registry
 
 SHAPE = (8, 8, 1)
@@ -195,7 +197,7 @@ def test_part_of_a_grid_is_scored_along_whole_traversals(model, grid):
 
 
 def test_traversals_are_not_encoded_in_vain(monkeypatch, model, grid, labelled):
-    monkeypatch.setattr(evaluation, "encode_traversals", None)
+    monkeypatch.setattr(_evaluate, "encode_traversals", None)
     evaluation.evaluate(model, grid, ["mig"], samples=60)
     evaluation.evaluate(model, grid, ["distances"], samples=None)
     evaluation.evaluate(model, labelled, ["distances"], samples=30)
@@ -203,10 +205,10 @@ def test_traversals_are_not_encoded_in_vain(monkeypatch, model, grid, labelled):
 
 def test_traversals_grow_with_the_table(model, grid):
     table = evaluation.encode(model, grid, samples=60)
-    many = evaluation.dataclasses.replace(table, indices=np.zeros(100_000))
-    more = evaluation.dataclasses.replace(table, indices=np.zeros(750))
-    assert evaluation._traversals_for(["distances"], grid, many) == evaluation.MOST_TRAVERSALS
-    assert evaluation._traversals_for(["distances"], grid, more) == 750 // (4 + 5 + 6)
+    many = dataclasses.replace(table, indices=np.zeros(100_000))
+    more = dataclasses.replace(table, indices=np.zeros(750))
+    assert _evaluate._traversals_for(["distances"], grid, many) == evaluation.MOST_TRAVERSALS
+    assert _evaluate._traversals_for(["distances"], grid, more) == 750 // (4 + 5 + 6)
 
 
 def test_traversals_need_every_combination(model, labelled):
@@ -238,7 +240,7 @@ def test_traversals_need_every_combination(model, labelled):
     ],
 )
 def test_bad_calls_are_known_before_any_work(monkeypatch, model, labelled, metrics, message):
-    monkeypatch.setattr(evaluation, "encode", None)
+    monkeypatch.setattr(_evaluate, "encode", None)
     with pytest.raises(ValueError, match=message):
         zoo.evaluate(model, labelled, metrics)
 
@@ -263,7 +265,7 @@ def test_one_name_is_no_list_of_letters(model, labelled):
 
 def test_by_default_there_are_as_many_codes_as_metrics_take(labelled):
     for name in ("sap", "dci", "explicitness", "downstream"):
-        _, _, parameters = evaluation._called(name)
+        _, _, parameters = _metrics.parsed(name)
         most = np.max(parameters["train_samples"])
         assert most + parameters["test_samples"] <= evaluation.SAMPLES
 
@@ -358,7 +360,7 @@ def test_all_metrics_without_factors(model, digits):
 def test_all_metrics_are_all_of_the_room(monkeypatch, model, labelled):
     taken = []
     monkeypatch.setattr(
-        evaluation,
+        _evaluate,
         "score",
         lambda table, name, **_: taken.append(name) or evaluation.Scored(name, {}, {}, 0.0),
     )

@@ -276,7 +276,7 @@ def test_export_has_keras_own_signature(tmp_path, capsys):
     ("arguments", "part"),
     [
         ({"format": "onnx"}, r'`format` must be "tf_saved_model".*Received: format=\'onnx\''),
-        ({"format": "litert"}, "zoo.deliver.export"),
+        ({"format": "litert"}, "zoo.export"),
         ({"input_signature": [None]}, "`input_signature` must be None"),
     ],
 )

@@ -12,8 +12,8 @@ import tensorflow as tf
 from scipy.stats import multivariate_normal
 
 from zoo import likelihoods, models, networks, schedules
+from zoo.models._gradients import adam
 from zoo.models.factor_vae import paired, permute_dims
-from zoo.models.vae import adam
 
 SHAPE = (8, 8, 1)
 

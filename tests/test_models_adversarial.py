@@ -13,7 +13,7 @@ from scipy import integrate, special, stats
 import zoo
 from zoo import likelihoods, models
 from zoo.models._adversarial import grouped
-from zoo.models.vae import adam
+from zoo.models._gradients import adam
 from zoo.runs import training
 
 SHAPE = (8, 8, 1)

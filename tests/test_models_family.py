@@ -15,7 +15,7 @@ import zoo
 from zoo import datasets, models, runs, schedules
 from zoo.measure import evaluation
 from zoo.models import dip_vae
-from zoo.models.vae import ElboTerms
+from zoo.models._terms import ElboTerms
 from zoo.runs import report, training
 
 SHAPE = (8, 8, 1)

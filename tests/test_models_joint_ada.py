@@ -14,6 +14,7 @@ import zoo
 from zoo import models, schedules
 from zoo.measure import evaluation
 from zoo.models import _latents
+from zoo.models._terms import ElboTerms
 
 tfd = tfp.distributions
 SHAPE = (8, 8, 1)
@@ -224,16 +225,14 @@ def test_elbo_of_categories_equals_the_sum_over_all_of_them(binary_digits):
 def test_capacities_pull_each_group_from_both_sides(binary_digits):
     model = joint_vae(gamma=30.0, capacity=1.5, discrete_capacity=0.4)
     latent_kl = np.array([[1.0, 3.0, 0.1, 0.2], [0.0, 1.0, 0.0, 0.0]], "float32")
-    terms = models.vae.ElboTerms(None, None, tf.zeros(2), tf.constant(latent_kl))
+    terms = ElboTerms(None, None, tf.zeros(2), tf.constant(latent_kl))
     # Means over the batch first: 2.5 and 0.15 nats.
     assert float(model.regularizer(terms)) == pytest.approx(30 * (1.0 + 0.25), rel=1e-5)
 
 
 def test_discrete_capacity_is_never_above_what_the_categories_carry():
     most = math.log(2) + math.log(3)
-    terms = models.vae.ElboTerms(
-        None, None, tf.zeros(1), tf.constant([[0.0, 0.0, math.log(2), math.log(3)]])
-    )
+    terms = ElboTerms(None, None, tf.zeros(1), tf.constant([[0.0, 0.0, math.log(2), math.log(3)]]))
     full = joint_vae(gamma=1.0, capacity=0.0, discrete_capacity=25.0)
     assert float(full.regularizer(terms)) == pytest.approx(0.0, abs=1e-6)
     below = joint_vae(gamma=1.0, capacity=0.0, discrete_capacity=1.0)
@@ -247,7 +246,7 @@ def test_capacities_follow_the_updates():
         discrete_capacity=schedules.Linear(1.0, steps=100),
     )
     model.compile()
-    terms = models.vae.ElboTerms(None, None, tf.zeros(1), tf.zeros((1, 4)))
+    terms = ElboTerms(None, None, tf.zeros(1), tf.zeros((1, 4)))
     for step, distance in ((0, 0.0), (50, 5.5), (500, 11.0)):
         model.optimizer.iterations.assign(step)
         assert float(model.regularizer(terms)) == pytest.approx(distance, abs=1e-5)

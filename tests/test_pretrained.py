@@ -311,17 +311,18 @@ def test_the_presets_are_small():
     assert files.size_of(ROOT / "saved_models") < MOST_BYTES
 
 
-def test_table_csv_and_readme_are_written_from_the_scores():
+def test_table_csv_and_readmes_are_written_from_the_scores():
     from zoo.deliver.presets import _results as results
 
     found = {folder.name: files.read_json(folder / "scores.json") for folder in OWN}
     sizes = {folder.name: files.size_of(folder) for folder in OWN}
     written = (ROOT / "saved_models" / "results.csv").read_text(encoding="utf-8")
     assert written == results.results_csv(found, sizes)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, table in results.tables(ROOT / "saved_models", found, sizes).items():
-        assert results.replaced(readme, name, table) == readme
-        assert len(table.splitlines()) > 2
+    for file, sections in results.tables(ROOT, found, sizes).items():
+        text = file.read_text(encoding="utf-8")
+        for name, table in sections.items():
+            assert results.replaced(text, name, table) == text
+            assert len(table.splitlines()) > 2
 
 
 def test_results_hold_every_headline_with_its_parameters():

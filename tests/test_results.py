@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -75,6 +76,49 @@ def test_the_table_says_which_of_how_many_seeds():
     assert "| 2, of 3 |" in line
     assert "| 0.24 |" in line
     assert "| 2.0 |" in line
+
+
+def test_the_short_table_links_cards_from_where_it_stands():
+    head, _, line, _ = results.results_table(
+        FOUND, SIZES, results.SHORT, "saved_models/"
+    ).splitlines()
+    assert head == "| preset | data | FactorVAE score | MIG | DCI | reconstruction | MiB |"
+    assert line == "| [`one`](saved_models/one/card.md) | `shapes2d` | – | 0.24 | – | 36.7 | 2.0 |"
+
+
+def a_checkout(root, marks=True):
+    """With one preset, and READMEs that have a line around each table."""
+    own = root / "saved_models"
+    (own / "one").mkdir(parents=True)
+    (own / "one" / "scores.json").write_text(json.dumps(scores_of(0.238)))
+    (own / results.PUBLISHED).write_text("[]")
+    presets = "before\n<!-- presets: -->\n<!-- end of presets -->\nafter\n"
+    (root / "README.md").write_text(presets)
+    published = "<!-- published: -->\n<!-- end of published -->\n" if marks else ""
+    (own / "README.md").write_text(presets + published)
+    return own
+
+
+def test_both_readmes_get_their_tables_and_keep_the_rest(tmp_path):
+    own = a_checkout(tmp_path)
+    results.write_results(tmp_path, [own / "one"])
+    for file, link in ((tmp_path, "saved_models/one"), (own, "one")):
+        text = (file / "README.md").read_text(encoding="utf-8")
+        assert text.startswith("before\n")
+        assert "\nafter\n" in text
+        assert f"[`one`]({link}/card.md)" in text
+    assert "150,000 × 64" in text
+    assert "what differs" in text
+    assert (own / results.CSV).exists()
+
+
+def test_where_one_readme_has_no_marks_none_is_written(tmp_path):
+    own = a_checkout(tmp_path, marks=False)
+    before = (tmp_path / "README.md").read_bytes()
+    with pytest.raises(ValueError, match="Expected one section"):
+        results.write_results(tmp_path, [own / "one"])
+    assert (tmp_path / "README.md").read_bytes() == before
+    assert not (own / results.CSV).exists()
 
 
 @pytest.mark.parametrize(

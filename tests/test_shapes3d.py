@@ -8,8 +8,8 @@ import pytest
 
 import zoo
 from zoo.datasets import _raycast
+from zoo.datasets._pipelines import permutation
 from zoo.datasets._raycast import FLOOR, OBJECT, SKY, WALLS
-from zoo.datasets.base import permutation
 
 ORIGINAL_MEAN = [0.5026, 0.5788, 0.6034]
 ORIGINAL_STD = [0.294, 0.344, 0.366]

@@ -21,7 +21,7 @@ from PIL import Image
 
 import zoo
 from zoo import datasets, runs
-from zoo.runs import pretrained, report, training
+from zoo.runs import _fingerprint, _fitting, pretrained, report, training
 from zoo.utils import hardware
 
 # Small enough for a test, and with both optimizers.
@@ -350,7 +350,7 @@ def test_rendered_images_have_no_fingerprint_and_many_are_sampled(monkeypatch):
     assert training.fingerprint(datasets.load("xysquares")) is None
     digits = datasets.load("digits")
     whole = training.fingerprint(digits)
-    monkeypatch.setattr(training, "LOOKED_AT", 100 * 64 * 4)
+    monkeypatch.setattr(_fingerprint, "LOOKED_AT", 100 * 64 * 4)
     assert training.fingerprint(digits) not in (None, whole)
 
 
@@ -668,12 +668,12 @@ def test_a_diverging_run_stops_with_the_term_and_the_last_checkpoint(tmp_path):
 
 
 def test_divergence_names_the_last_good_checkpoint(tmp_path, monkeypatch):
-    good = training._Recorder.on_train_batch_end
+    good = _fitting.Recorder.on_train_batch_end
 
     def poisoned(self, batch, logs):
         good(self, batch, {**logs, "kl": np.nan if batch == 24 else logs["kl"]})
 
-    monkeypatch.setattr(training._Recorder, "on_train_batch_end", poisoned)
+    monkeypatch.setattr(_fitting.Recorder, "on_train_batch_end", poisoned)
     with pytest.raises(training.Diverged, match=r"step 25: kl is nan.*step-00000020\.keras"):
         train(tmp_path / "run")
 

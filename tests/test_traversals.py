@@ -9,7 +9,7 @@ from PIL import Image
 
 import zoo
 from zoo.measure import evaluation, plots
-from zoo.measure.evaluation import Table
+from zoo.measure.evaluation import Table, _traverse
 from zoo.runs import report
 from zoo.utils import image_files
 
@@ -92,7 +92,7 @@ def test_what_is_below_a_hundredth_of_a_nat_is_dead(model, data, monkeypatch):
     table = evaluation.encode(model, data)
     kl = np.tile([0.5, 0.009, 0.011], (len(data), 1))
     changed = dataclasses.replace(table, latent_kl=kl)
-    monkeypatch.setattr(evaluation, "encode", lambda *_, **__: changed)
+    monkeypatch.setattr(_traverse, "encode", lambda *_, **__: changed)
     traversal = evaluation.traverse(model, data)
     assert traversal.latents[traversal.dead].tolist() == [1]
 

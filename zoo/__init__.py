@@ -30,6 +30,7 @@ _ROOMS = (
     "optimizers",
     "runs",
     "schedules",
+    "studies",
     "tfds",
     "utils",
 )
@@ -62,6 +63,11 @@ _FUNCTIONS = {
 __all__ = sorted([*_ROOMS, *_MODULES, *_FUNCTIONS])
 
 
+__doc__ += "\nShort names of modules:\n\n" + "".join(
+    f"- `zoo.{short}` is `zoo.{home}`\n" for short, home in _MODULES.items()
+)
+
+
 def _check_backend() -> None:
     """Raises `ImportError` unless Keras is set, by the environment, to compute with TensorFlow."""
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
@@ -78,7 +84,8 @@ def __getattr__(name: str):
     if name in _MODULES:
         return importlib.import_module(f"zoo.{_MODULES[name]}")
     if name in _FUNCTIONS:
-        return getattr(importlib.import_module(f"zoo.{_FUNCTIONS[name]}"), name)
+        found = getattr(importlib.import_module(f"zoo.{_FUNCTIONS[name]}"), name)
+        return globals().setdefault(name, found)
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")
 
 
@@ -89,4 +96,4 @@ def __dir__() -> list[str]:
 _check_backend()
 saved_classes.register_if_imported()
 # `import zoo.evaluation`, of before the rooms were made, finds a module that stands for the new one.
-__path__.append(os.path.join(__path__[0], "utils", "old_names"))
+__path__.append(os.path.join(__path__[0], "utils", "_old_names"))

@@ -25,6 +25,8 @@ import tensorflow_datasets as tfds
 
 from zoo.utils import registry
 
+__all__ = ["NAMES"]  # and all builders, by name
+
 NAMES = {"shapes3d": "shapes3d_raycast"}  # where TensorFlow Datasets has another set of that name
 BATCH = 256  # images rendered and encoded at once
 THREADS = 2

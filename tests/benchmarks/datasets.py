@@ -64,7 +64,7 @@ def slices(images, batch_size: int):
     """The images as one would feed them from memory, in a random order each epoch."""
     import tensorflow as tf
 
-    from zoo.datasets.base import pipeline_options
+    from zoo.datasets._pipelines import pipeline_options
 
     data = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).repeat()
     batches = data.batch(batch_size, drop_remainder=True, num_parallel_calls=2).prefetch(2)

@@ -6,6 +6,10 @@ Commands are listed in the order of these imports, which is that of the work.
 
 from zoo.cli import work as work  # isort: split
 
+from zoo.cli import explore as explore  # isort: split
+
+from zoo.cli import study as study  # isort: split
+
 from zoo.cli import portable as portable  # isort: split
 
 from zoo.cli import give as give  # isort: split

@@ -4,9 +4,9 @@ import click
 
 from zoo.cli._command import DATA, JOBS, SAMPLES, SEED, errors_as_messages, main, stop
 from zoo.utils import registry
+from zoo.utils.precisions import PRECISIONS
 
 ROOMS = ("models", "likelihoods", "datasets", "metrics")
-PRECISIONS = ("float32", "mixed_bfloat16")
 RUNTIMES = ("tensorflow", "jax")
 
 TRAIN_EPILOG = f"""
@@ -69,6 +69,10 @@ def show(data, out, **options) -> None:
     type=float,
     help="Of the model's Adam; default: the model's own, mostly 5e-4.",
 )
+@click.option(
+    "--metrics",
+    help="Names or calls separated by commas, or all; default: those that take about two seconds at most.",
+)
 @SEED
 @click.option(
     "--precision", default="float32", show_default=True, help=f"One of {', '.join(PRECISIONS)}."
@@ -82,7 +86,7 @@ def show(data, out, **options) -> None:
     type=click.Choice(RUNTIMES),
     default=RUNTIMES[0],
     show_default=True,
-    help="What computes; jax: its default device.",
+    help="What computes the updates; jax: on its default device.",
 )
 @click.option("--resume", is_flag=True, help="Continue the run in --out from its last checkpoint.")
 @errors_as_messages

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.datasets.base import Dataset, checked_integers
+from zoo.datasets._integers import checked_integers
+from zoo.datasets.base import Dataset
 
 MOST_VALUES = 10_000_000  # of a factor: its values are kept in an array
 

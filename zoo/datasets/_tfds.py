@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from zoo.datasets._network import some_server_answers
 from zoo.datasets._pictures import Fit
+from zoo.datasets._pipelines import pipeline_options
 from zoo.datasets._table import Tabled, values_by_level
-from zoo.datasets.base import pipeline_options
 from zoo.utils import progress
 
 PREFIX = "tfds:"

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets import _pairs, _random
+from zoo.datasets import _pairs, _pipelines
+from zoo.datasets._integers import checked_integers
 from zoo.utils.checks import check_integer
 
-CHUNK = (
-    256  # images rendered at once by `images`, so that a long list of indices costs little memory
-)
-RENDERERS = 2  # batches rendered side by side
-READY = 2  # finished batches that wait for the model
+# Images rendered at once by `images`, so that a long list of indices costs little memory.
+CHUNK = 256
 
 
 class Dataset(abc.ABC):
@@ -171,20 +169,7 @@ class Dataset(abc.ABC):
         batch_size = check_integer("batch_size", batch_size, 1)
         seed = check_integer("seed", seed, 0)
         start_step = check_integer("start_step", start_step, 0)
-        first_epoch, done = divmod(start_step * batch_size, len(self))
-
-        def order(epoch: tf.Tensor) -> tf.Tensor:
-            return permutation(len(self), seed, epoch)[tf.where(epoch == first_epoch, done, 0) :]
-
-        epochs = tf.data.Dataset.counter(first_epoch).map(order).prefetch(1)
-        part = self.part if self.part and batch_size % self.part == 0 else batch_size
-        indices = epochs.rebatch(part, drop_remainder=True)
-        images = indices.map(self.render, num_parallel_calls=RENDERERS, deterministic=True)
-        if part < batch_size:
-            parts = images.batch(batch_size // part, drop_remainder=True)
-            images = parts.map(lambda images: tf.reshape(images, (batch_size, *self.image_shape)))
-        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        return images.apply(endless).prefetch(READY).with_options(pipeline_options())
+        return _pipelines.shuffled(self, batch_size, seed, start_step)
 
     def pairs(
         self,
@@ -233,9 +218,7 @@ class Dataset(abc.ABC):
         seed = check_integer("seed", seed, 0)
         start_step = check_integer("start_step", start_step, 0)
         batch = _pairs.drawn(self, batch_size, k=k, change=change, labels=labels, seed=seed)
-        steps = tf.data.Dataset.counter(start_step)
-        pairs = steps.map(batch, num_parallel_calls=RENDERERS, deterministic=True)
-        return pairs.prefetch(READY).with_options(pipeline_options())
+        return _pipelines.paired(batch, start_step)
 
     def traversals(self, indices: np.ndarray, factor: int) -> np.ndarray:
         """Indices of the images that differ from some in one factor alone.
@@ -376,55 +359,3 @@ class GridDataset(Dataset):
         sizes = np.array(self.factor_sizes)
         strides = len(self) // np.cumprod(sizes)
         return self.draw(tf.cast(indices[:, None] // strides % sizes, tf.int32))
-
-
-def permutation(n: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
-    """A random order of 0 … n - 1 that depends on `(seed, epoch)` alone.
-
-    The order of n random 64-bit keys. (TensorFlow's `index_shuffle` needs no memory, but it drops an item for
-    n = 65,537 and every further 4^k + 1, takes milliseconds an item for n = 1, and with its default 4 rounds
-    positions four apart are correlated.)
-
-    Args:
-        n: number of items, >= 1.
-        seed: integer >= 0.
-        epoch: integer >= 0, scalar.
-
-    Returns:
-        int64 tensor, shape `(n,)`.
-
-    Example:
-        >>> sorted(permutation(5, seed=0, epoch=3).numpy().tolist())
-        [0, 1, 2, 3, 4]
-    """
-    key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    return tf.cast(tf.argsort(_random.integers((n,), key), stable=True), tf.int64)
-
-
-def pipeline_options() -> tf.data.Options:
-    """Options of every pipeline of the zoo: deterministic, and without the autotuner.
-
-    The autotuner's thread makes the end of each `fit` and `evaluate` wait until it wakes: 5, 10, 20, … seconds.
-    """
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.deterministic = True
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return options
-
-
-def checked_integers(name: str, values: np.ndarray, ndim: int, expected: str) -> np.ndarray:
-    """`values` as an int64 array with `ndim` axes.
-
-    Raises:
-        ValueError: it is none; `expected` says what was expected.
-    """
-    array = np.asarray(values)
-    if array.size == 0 and array.ndim == ndim:
-        array = array.astype(np.int64)
-    if array.ndim != ndim or array.dtype.kind not in "iu":
-        raise ValueError(
-            f"`{name}` must be integers {expected}. "
-            f"Received: shape {array.shape}, dtype {array.dtype}"
-        )
-    return array.astype(np.int64)

@@ -27,7 +27,7 @@ LEARNED, PER_PIXEL, OPTIMAL = "learned", "per_pixel", "optimal"
 def soft_clip(log_scale: tf.Tensor, floor: float = LOG_SCALE_FLOOR) -> tf.Tensor:
     """Bounds a log scale below, smoothly.
 
-    soft_clip(s) = floor + softplus(s - floor), that is exp(soft_clip(s)) = exp(s) + exp(floor)
+        soft_clip(s) = floor + softplus(s - floor),    so that exp(soft_clip(s)) = exp(s) + exp(floor)
 
     Example:
         >>> soft_clip(tf.constant([-1e4, 3.0])).numpy().round(3)
@@ -50,10 +50,10 @@ _PENALTIES = {1: _absolute_difference, 2: tf.math.squared_difference}
 def log_density(power: int, penalty: tf.Tensor, log_scale: tf.Tensor | None) -> tf.Tensor:
     """Log density of a deviation, from its size to the power p and the log of the scale.
 
-    log p(d) = -|d|^p / (p scale^p) - log(scale) - log(Z),    Z = 2 p^(1/p) Gamma(1 + 1/p):
-    p = 2 is the normal, p = 1 the Laplace distribution.
+        log p(d) = -|d|^p / (p scale^p) - log(scale) - log(Z),    Z = 2 p^(1/p) Gamma(1 + 1/p)
 
-    It works with the log of the scale, where TFP's own members overflow.
+    p = 2 is the normal, p = 1 the Laplace distribution. It works with the log of the scale, where TFP's
+    own members overflow.
 
     Args:
         power: p.

@@ -56,7 +56,7 @@ def tensors(**event_ranks: int) -> dict[str, Any]:
 class ImageDistribution(tfd.Independent):
     """Images, whose pixels and channels are as a rule independent given the latents.
 
-    log p(x|z) = sum over height, width and channels of log p(x_ijc|z)
+        log p(x|z) = sum over height, width and channels of log p(x_ijc|z)
 
     TensorFlow Probability would silently broadcast a grey image against a colour decoder, and
     mix an integer seed with its global random state. This class refuses the one, computes in

@@ -21,7 +21,7 @@ class _Bernoulli(tfd.Bernoulli):
 class Bernoulli(Likelihood):
     """Pixels that are 0 or 1; the decoder makes their log odds.
 
-    log p(x|z) = sum(x * logit - softplus(logit))
+        log p(x|z) = sum(x * logit - softplus(logit))
 
     For grey values this is no density: it does not integrate to one, and its optimum is no
     estimate of their spread. Use `ContinuousBernoulli` or `Gaussian` for those.

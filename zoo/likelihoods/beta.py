@@ -24,7 +24,7 @@ LARGEST_LOG_CONCENTRATION = math.log(1e4)
 def log_gamma_excess(z: tf.Tensor) -> tf.Tensor:
     """What log Gamma(1 + z) has beyond its largest part.
 
-    log_gamma_excess(z) = log Gamma(1 + z) - (z log(z) - z)
+        log_gamma_excess(z) = log Gamma(1 + z) - (z log(z) - z)
 
     by Stirling's series at z + 4, so that neither a large z nor z = 0 costs digits. On a CPU this
     is faster than TensorFlow's log-gamma and digamma functions.
@@ -106,8 +106,8 @@ class _Beta(TensorDistribution):
 class Beta(Likelihood):
     """Values in [0, 1], each with a mean mu and a concentration nu, which the decoder makes.
 
-    log p(x|z) = sum(lgamma(nu) - lgamma(mu nu) - lgamma((1 - mu) nu)
-                     + (mu nu - 1) log(x) + ((1 - mu) nu - 1) log(1 - x))
+        log p(x|z) = sum(lgamma(nu) - lgamma(mu nu) - lgamma((1 - mu) nu)
+                         + (mu nu - 1) log(x) + ((1 - mu) nu - 1) log(1 - x))
 
     The variance is mu (1 - mu) / (1 + nu); nu = 2 at mu = 1/2 is the uniform density, and below
     it rises towards black and white. Of the decoder's outputs, the first `channels` are logits of

@@ -37,7 +37,7 @@ class _Categorical(tfd.Categorical):
 class Categorical(LevelLikelihood):
     """Values on the 256 levels of bytes; the decoder makes 256 logits for each.
 
-    log p(x|z) = sum(logit[round(255 x)] - logsumexp(logit))
+        log p(x|z) = sum(logit[round(255 x)] - logsumexp(logit))
 
     It can have any number of peaks, and knows nothing of which levels are near each other. The
     decoder's last layer is 256 times as wide: for images of bytes with few levels, or small ones.

@@ -14,8 +14,8 @@ tfd = tfp.distributions
 def mean_from_end(size: tf.Tensor) -> tf.Tensor:
     """Distance of a continuous Bernoulli's mean from the nearer of 0 and 1.
 
-    mean_from_end(a) = 1/a - 1/(exp(a) - 1)
-                     = 1/2 - a/12 + a^3/720 - a^5/30240 + a^7/1209600 - ...
+        mean_from_end(a) = 1/a - 1/(exp(a) - 1)
+                         = 1/2 - a/12 + a^3/720 - a^5/30240 + a^7/1209600 - ...
 
     The first form is noise for small a, where it is a difference of two large numbers.
 
@@ -126,8 +126,8 @@ class _ContinuousBernoulli(tfd.ContinuousBernoulli):
 class ContinuousBernoulli(Likelihood):
     """Grey values in [0, 1]; the decoder makes the logit of an exponential tilt.
 
-    log p(x|z) = sum(logit * x - A(logit)),
-    A(logit) = max(logit, 0) + log((1 - exp(-|logit|)) / |logit|)
+        log p(x|z) = sum(logit * x - A(logit)),
+        A(logit) = max(logit, 0) + log((1 - exp(-|logit|)) / |logit|)
 
     This is what the Bernoulli likelihood lacks to be a density of grey values. The mean is not
     sigmoid(logit), but 1 / (1 - exp(-logit)) - 1 / logit: a mean of 0.01 takes a logit of -100.

@@ -106,8 +106,9 @@ class LogisticLevels(TensorDistribution):
 class DiscretizedLogistic(LevelLikelihood):
     """Values on the 256 levels of bytes, bins of a logistic density that the decoder places.
 
-    log p(x|z) = sum(log(S((x + 1/510 - mu) / s) - S((x - 1/510 - mu) / s))),    S the sigmoid;
-    at x = 0 the second term is 0, at x = 1 the first is 1.
+        log p(x|z) = sum(log(S((x + 1/510 - mu) / s) - S((x - 1/510 - mu) / s))),    S the sigmoid
+
+    At x = 0 the second term is 0, at x = 1 the first is 1.
 
     Of the decoder's outputs, the first `channels` are logits of mu, the last `channels` are r in
     s = exp(r) + exp(-7), of which the least is a quarter of a level. `mean()` is that of the

@@ -18,7 +18,7 @@ tfd = tfp.distributions
 class DiscretizedLogisticMixture(LevelLikelihood):
     """Values on the 256 levels of bytes, bins of a mixture of logistic densities.
 
-    log p(x|z) = sum(logsumexp_k(log w_k + log p(x; mu_k, s_k)))
+        log p(x|z) = sum(logsumexp_k(log w_k + log p(x; mu_k, s_k)))
 
     with p as in `DiscretizedLogistic` and w the softmax of the decoder's logits. This is the form
     of PixelCNN++ for one channel; its regression of green on red and of blue on both is left out:

@@ -77,8 +77,8 @@ class _FilteredNormal(TensorDistribution):
 class FilteredGaussian(LocationScale):
     """Images normal around a mean, which the decoder makes, as they are and blurred.
 
-    log p(x|z) = -(SSE(x, mu) + alpha SSE(k * x, k * mu)) / (2 sigma^2)
-                 - N log(sigma) - (N/2) log(2 pi) + (C/2) log det(I + alpha K'K)
+        log p(x|z) = -(SSE(x, mu) + alpha SSE(k * x, k * mu)) / (2 sigma^2)
+                     - N log(sigma) - (N/2) log(2 pi) + (C/2) log det(I + alpha K'K)
 
     with SSE the sum of squared errors, N = height x width x C numbers, and K the matrix of the
     convolution k * of one channel, with zeros beyond the border. For a loss pixel by pixel two

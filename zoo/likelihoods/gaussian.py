@@ -12,7 +12,7 @@ tfd = tfp.distributions
 class Gaussian(LocationScale):
     """Pixels normal around a mean, which the decoder makes, with standard deviation sigma.
 
-    log p(x|z) = -SSE / (2 sigma^2) - N log(sigma) - (N/2) log(2 pi)
+        log p(x|z) = -SSE / (2 sigma^2) - N log(sigma) - (N/2) log(2 pi)
 
     with SSE the sum of squared errors and N the number of pixels times channels. Multiplied by
     2 sigma^2, the loss of a VAE is SSE + 2 sigma^2 KL up to a constant: **the scale weighs KL

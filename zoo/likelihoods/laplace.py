@@ -12,7 +12,7 @@ tfd = tfp.distributions
 class Laplace(LocationScale):
     """Pixels that deviate from a location, which the decoder makes, by b on average.
 
-    log p(x|z) = -L1 / b - N log(2 b)
+        log p(x|z) = -L1 / b - N log(2 b)
 
     with L1 the sum of absolute errors and N the number of pixels times channels. The best
     location is a median, so that a few pixels far off, such as an edge that moved by one, weigh

@@ -1,4 +1,9 @@
-"""Models: subclassed `keras.Model`s, trained by `fit`. One file each; `vae.py` is the base of all."""
+"""Models: subclassed `keras.Model`s, trained by `fit`. One file each.
+
+Every model is a `VAE` (`vae.py`) that says one thing differently: its `regularizer`, as `beta_vae.py`, its `objective`
+and its step, as `factor_vae.py`, its `posterior` and `prior`, as `joint_vae.py`. What they share, from the constructor
+to saving, is in `base.py` and the files with an underscore that it names.
+"""
 
 from zoo.models.ada_gvae import AdaGVAE as AdaGVAE
 from zoo.models.adversarial_autoencoder import AdversarialAutoencoder as AdversarialAutoencoder

@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from zoo import networks
 from zoo.models import _losses
-from zoo.models.vae import VAE, ElboTerms, adam, share_of_mean, update, watching
+from zoo.models._gradients import adam, share_of_mean, update, watching
+from zoo.models._terms import ElboTerms
+from zoo.models.vae import VAE
 from zoo.optimizers import loss_scaled
 from zoo.utils.checks import check_integer
 

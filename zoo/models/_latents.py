@@ -106,6 +106,11 @@ def moved(
     return copies
 
 
+def count(n):
+    """`n` as it is where it is a tensor, as in exported models; else an integer >= 1."""
+    return n if tf.is_tensor(n) else check_integer("n", n, least=1)
+
+
 class Joint(tfd.Blockwise):
     """Independent distributions over the parts of one vector: the continuous latents, then each categorical one.
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo.models import _inputs, _weights
+from zoo.models._terms import ElboTerms
 from zoo.models.beta_vae import BetaVAE
-from zoo.models.vae import ElboTerms
 from zoo.schedules import Schedule
 from zoo.utils import registry
 from zoo.utils.checks import check_integer

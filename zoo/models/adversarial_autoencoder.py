@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from zoo.models._adversarial import LatentAdversarial
-from zoo.models.vae import ElboTerms
+from zoo.models._terms import ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
 
 

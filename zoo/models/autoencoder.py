@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.models.vae import VAE, ElboTerms
+from zoo.models._terms import ElboTerms
+from zoo.models.vae import VAE
 
 tfd = tfp.distributions
 

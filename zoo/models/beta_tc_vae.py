@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from zoo.models import _inputs
-from zoo.models.vae import VAE, ElboTerms
+from zoo.models._terms import ElboTerms
+from zoo.models.vae import VAE
 from zoo.schedules import Schedule, check_weight, value_at
 from zoo.utils.checks import check_integer
 from zoo.utils.registry import check_known

@@ -1,4 +1,4 @@
-"""β-VAE."""
+"""β-VAE: `VAE.regularizer` with a weight before the KL divergence."""
 
 import math
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.models.vae import VAE, ElboTerms
+from zoo.models._terms import ElboTerms
+from zoo.models.vae import VAE
 from zoo.schedules import Schedule, check_weight, value_at
 from zoo.utils.checks import check_flag
 

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.models.vae import VAE, ElboTerms
+from zoo.models._terms import ElboTerms
+from zoo.models.vae import VAE
 from zoo.schedules import Schedule, check_weight, value_at
 from zoo.utils.registry import check_known
 

@@ -1,4 +1,7 @@
-"""FactorVAE."""
+"""FactorVAE: a term in the VAE's `objective`, and a discriminator that estimates it, trained in the same step.
+
+The discriminator itself, its loss and its optimizer are in `_adversarial.py`: other models have one as well.
+"""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -8,7 +11,7 @@ import tensorflow as tf
 
 from zoo.models import _weights
 from zoo.models._adversarial import LatentAdversarial
-from zoo.models.vae import ElboTerms
+from zoo.models._terms import ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
 
 
@@ -66,14 +69,14 @@ class FactorVAE(LatentAdversarial):
         return [*super().tracked(), "total_correlation", "discriminator_loss"]
 
     def objective(self, terms: ElboTerms) -> dict[str, tf.Tensor]:
-        """The VAE's loss and its terms by name, each `(batch,)`, in nats."""
+        """The VAE's loss plus γ·TC, and the terms by name, each `(batch,)`, in nats: equation 2."""
         values = super().objective(terms)
         correlation = self.total_correlation(terms.latents)
         loss = values["loss"] + value_at(self.gamma, self.step) * correlation
         return {**values, "loss": loss, "total_correlation": correlation}
 
     def total_correlation(self, latents: tf.Tensor) -> tf.Tensor:
-        """The discriminator's log density ratio, `(batch,)`; its mean over q(z) estimates TC in nats."""
+        """D_0(z) - D_1(z), `(batch,)`, whose mean over q(z) estimates the total correlation in nats: equation 3."""
         return self.log_density_ratio(latents)
 
     def train_step(self, data) -> dict[str, tf.Tensor]:

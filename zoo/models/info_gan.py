@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from zoo import networks
 from zoo.models import _latents, _losses, _reach, _weights
 from zoo.models._adversarial import Adversarial, gradient_norm, grouped
-from zoo.models.vae import adam, count, share_of_mean, update, watching
+from zoo.models._gradients import adam, share_of_mean, update, watching
 from zoo.schedules import Schedule, check_weight, value_at
 from zoo.utils.checks import check_integer
 
@@ -171,7 +171,7 @@ class InfoGAN(Adversarial):
 
     def sample(self, n, seed) -> tuple[tf.Tensor, tf.Tensor]:
         """Images of the generator, and their codes; arguments as for `VAE.sample`. The noise is drawn as well."""
-        return self.generate(count(n), tf.stack([tf.cast(seed, tf.int32), 0]))
+        return self.generate(_latents.count(n), tf.stack([tf.cast(seed, tf.int32), 0]))
 
     # The objective.
 

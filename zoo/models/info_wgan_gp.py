@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from zoo import networks
 from zoo.models import _losses
+from zoo.models._gradients import adam
 from zoo.models.info_gan import InfoGAN
-from zoo.models.vae import adam
 from zoo.schedules import Schedule, check_weight, value_at
 
 

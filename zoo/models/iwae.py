@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from zoo.models.vae import VAE, ElboTerms
+from zoo.models._terms import ElboTerms
+from zoo.models.vae import VAE
 from zoo.utils.checks import check_integer
 
 

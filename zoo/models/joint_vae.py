@@ -10,7 +10,8 @@ import tensorflow_probability as tfp
 
 from zoo import networks
 from zoo.models import _latents
-from zoo.models.vae import VAE, ElboTerms
+from zoo.models._terms import ElboTerms
+from zoo.models.vae import VAE
 from zoo.schedules import Linear, Schedule, check_weight, value_at
 from zoo.utils.checks import check_integer
 

@@ -20,6 +20,14 @@ def units_of(image_shape: Sequence[int]) -> int:
     return 128 if image_shape[-1] == 1 else 256
 
 
+def sizes_of(
+    image_shape: Sequence[int], filters: Sequence[int] | None, units: int | None
+) -> tuple[list[int], int]:
+    """Filters and units of a convolutional network: those given, else the paper's for such images."""
+    filters = filters_of(image_shape) if filters is None else list(filters)
+    return filters, units or units_of(image_shape)
+
+
 def dense_stack(x, units: Sequence[int], activation: str, weights, dtype):
     for index, count in enumerate(units):
         x = layers.Dense(

@@ -29,23 +29,14 @@ def convolutional_encoder(
 ) -> keras.Model:
     """Convolutions of stride 2 down to a map of about 4x4, then two dense layers.
 
-    Args:
-        image_shape: `(height, width, channels)`, any size.
-        outputs: numbers per image; a diagonal Gaussian needs `2 * latent_dim`.
-        filters: channels of each 4x4 convolution. Default: the paper's 32, 32, 64, 64 for 64x64 images, fewer for
-            smaller images and further 64s for larger ones.
-        units: width of the dense layer. Default: the paper's 128 for grey images and 256 for colour.
-        activation: of all layers but the last, which is linear.
-        output_bias: whether the last layer has a bias.
-        seed: seeds the initial weights.
-        dtype: Keras dtype policy of the layers.
-        name: of the network.
+    Arguments as in `zoo.networks`; `activation` is that of all layers but the last, which is linear; `output_bias`
+    says whether the last layer has a bias; `name` is the network's.
 
     Example:
         >>> convolutional_encoder((64, 64, 1), outputs=20).output_shape
         (None, 20)
     """
-    filters = parts.filters_of(image_shape) if filters is None else filters
+    filters, units = parts.sizes_of(image_shape, filters, units)
     weights = parts.initializers(seed)
     common = {"activation": activation, "dtype": dtype}
     x = inputs = keras.Input(image_shape, name="images")
@@ -61,7 +52,7 @@ def convolutional_encoder(
         )(x)
     x = layers.Flatten(dtype=dtype)(x)
     x = layers.Dense(
-        units or parts.units_of(image_shape),
+        units,
         kernel_initializer=next(weights),
         name="dense",
         **common,
@@ -81,25 +72,17 @@ def convolutional_decoder(
     seed: int | None = None,
     dtype=None,
 ) -> keras.Model:
-    """Mirror of `convolutional_encoder`, with transposed convolutions.
+    """Mirror of `convolutional_encoder`, with transposed convolutions; a map too large by an odd size is cropped.
 
-    Args:
-        latent_dim: number of latents.
-        image_shape: `(height, width, channels)` of the images, any size. A map that an odd size made too large is
-            cropped.
-        outputs_per_value: what the likelihood needs for each pixel and channel.
-        filters: channels of the *encoder's* convolutions, which are mirrored.
-        units: as for the encoder.
-        batch_normalization: whether each hidden layer is normalised over the batch before its ReLU, as generators of
-            adversarial networks want it.
-        seed: seeds the initial weights.
-        dtype: Keras dtype policy of the layers.
+    Arguments as in `zoo.networks`; `filters` are the *encoder's*, which are mirrored; `batch_normalization` says
+    whether each hidden layer is normalised over the batch before its ReLU, as generators of adversarial networks want
+    it.
 
     Example:
         >>> convolutional_decoder(10, (28, 28, 1)).output_shape
         (None, 28, 28, 1)
     """
-    filters = list(parts.filters_of(image_shape) if filters is None else filters)
+    filters, units = parts.sizes_of(image_shape, filters, units)
     *sizes, smallest = _map_sizes(image_shape[:2], len(filters))
     weights = parts.initializers(seed)
     if batch_normalization:
@@ -108,9 +91,7 @@ def convolutional_decoder(
         common, finished = {"activation": "relu", "dtype": dtype}, _as_it_is
     channels = filters[-1] if filters else 1
     x = inputs = keras.Input((latent_dim,), name="latents")
-    for index, count in enumerate(
-        (units or parts.units_of(image_shape), math.prod(smallest) * channels)
-    ):
+    for index, count in enumerate((units, math.prod(smallest) * channels)):
         name = f"dense_{index}"
         x = layers.Dense(count, kernel_initializer=next(weights), name=name, **common)(x)
         x = finished(x, name, dtype)
@@ -137,11 +118,7 @@ def image_discriminator(
     It has no normalisation, which would tie the images of a batch together where a gradient penalty wants each one's
     own gradient; and its last layer has no bias, because a Wasserstein critic is free up to a constant.
 
-    Args:
-        image_shape: `(height, width, channels)`, any size.
-        seed: seeds the initial weights.
-        dtype: Keras dtype policy of the layers.
-        **kwargs: of `convolutional_encoder`: `filters`, `units`.
+    Arguments as in `zoo.networks`; `**kwargs` are `filters` and `units`.
 
     Example:
         >>> image_discriminator((64, 64, 1)).output_shape

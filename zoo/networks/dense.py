@@ -19,6 +19,8 @@ def dense_encoder(
 ) -> keras.Model:
     """Dense layers from flattened images: two of 1200, as in Higgins et al. 2017, table 1.
 
+    Arguments as in `zoo.networks`; `units` has a number for each layer.
+
     Example:
         >>> dense_encoder((8, 8, 1), outputs=20, units=(64,)).output_shape
         (None, 20)
@@ -40,6 +42,8 @@ def dense_decoder(
     dtype=None,
 ) -> keras.Model:
     """Dense layers to an image: three of 1200 with tanh, as in Higgins et al. 2017, table 1.
+
+    Arguments as in `zoo.networks`; `units` has a number for each layer.
 
     Example:
         >>> dense_decoder(10, (8, 8, 1), units=(64,)).output_shape
@@ -65,6 +69,8 @@ def discriminator(
 
     Logit 0 says "drawn from q(z)"; logit 1 says "drawn from the other distribution": for FactorVAE the product of
     q(z)'s marginals, for the adversarial autoencoder the prior.
+
+    Arguments as in `zoo.networks`; `units` is the width of each layer.
 
     Example:
         >>> discriminator(10).output_shape

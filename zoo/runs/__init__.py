@@ -1,11 +1,11 @@
 """Runs: from the names of a model and a dataset to a folder with everything that came of it, and to a preset."""
 
-from zoo.runs.folder import Config as Config
-from zoo.runs.folder import Diverged as Diverged
 from zoo.runs.folder import KEPT_CHECKPOINTS as KEPT_CHECKPOINTS
 from zoo.runs.folder import LOCK as LOCK
 from zoo.runs.folder import NO_RUN as NO_RUN
 from zoo.runs.folder import RESTORE as RESTORE
+from zoo.runs.folder import Config as Config
+from zoo.runs.folder import Diverged as Diverged
 from zoo.runs.folder import alike as alike
 from zoo.runs.folder import check_free as check_free
 from zoo.runs.folder import check_there as check_there

@@ -143,11 +143,22 @@ def udr(
     return metrics.udr([table.codes for table in tables], kl, seed=seed, similarity=similarity)
 
 
+def all_settings(config: runs.Config) -> dict[str, Any]:
+    """The settings of a run's model, with its defaults where the run was given none; schedules as text.
+
+    Example:
+        >>> from zoo.runs import training
+        >>> all_settings(training.configure("beta_vae", "digits", settings={"beta": "linear(4,10)"}))
+        {'free_bits': 0.0, 'beta': 'linear(4, 10)', 'normalized': False}
+    """
+    whole = {**_defaults(dataclasses.asdict(config)), **config.settings}
+    return {name: _readable(value) for name, value in whole.items()}
+
+
 def _read(folder: Path) -> dict:
-    config = dataclasses.asdict(runs.load_config(folder))
-    given = config.pop("settings")
-    settings = {**_defaults(config), **given}
-    settings = {name: _readable(value) for name, value in settings.items()}
+    found = runs.load_config(folder)
+    config, settings = dataclasses.asdict(found), all_settings(found)
+    del config["settings"]
     file = folder / "scores.json"
     try:
         scores = files.read_json(file)["scores"]

@@ -126,6 +126,14 @@ PRESET = Layout(
     ),
 )
 PUBLISHED = Layout("published presets", {"index.json": b'"sha256"'}, PRESET.inside("*"))
+EXPLORER = Layout(
+    "a page of zoo explore",
+    {"facts.json": b'"zoo_explorer"', "index.html": b"zoo explore"},
+    (
+        *("*.js", "style.css", "icon.svg", "images-*.webp", "onnxruntime-web/*"),
+        *ONNX.inside("model-*"),
+    ),
+)
 SERVING = Layout(
     "a folder of serve-config",
     {

@@ -46,7 +46,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         >>> with alone_in(folder), alone_in(folder):
         ...     pass
         Traceback (most recent call last):
-        zoo.locks.InUse: ... is in use by process ... Wait until it has ended, or choose another --out.
+        zoo.utils.locks.InUse: ... is in use by process ... Wait until it has ended, or choose another --out.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     with contextlib.ExitStack() as stack:

@@ -73,8 +73,29 @@ def build(room: str, spec: str, **arguments: Any) -> Any:
         >>> build("likelihoods", "gaussian(scale=0.5)").scale
         0.5
     """
-    name, positional, named = parse_call(spec)
-    return call(name, get(room, name), positional, {**named, **arguments})
+    return made(spec, lambda name: get(room, name), **arguments)
+
+
+def made(
+    text: str, find: Callable[[str], Callable], title: str | None = None, /, **arguments: Any
+) -> Any:
+    """Makes what a text names: the result of a call, whose function `find` gives by its name.
+
+    Args:
+        text: a name, or a call such as `"linear(4, 1000)"`.
+        find: gives the function; raises `ValueError` for a name that it does not know.
+        title: what errors call it; default: its name.
+        **arguments: further arguments of the function.
+
+    Raises:
+        ValueError: there is no such function, or it does not take these arguments.
+
+    Example:
+        >>> made("complex(1, imag=2)", {"complex": complex}.get)
+        (1+2j)
+    """
+    name, positional, named = parse_call(text)
+    return call(title or name, find(name), positional, {**named, **arguments})
 
 
 def call(name: str, function: Callable, positional: Sequence, named: dict[str, Any]) -> Any:

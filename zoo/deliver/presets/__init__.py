@@ -3,6 +3,8 @@
 What loads or saves a model needs TensorFlow; what finds, fetches and lists does not, and does not load it.
 """
 
+import importlib
+
 from zoo.deliver.presets._fetch import fetch as fetch
 from zoo.deliver.presets._fetch import find as find
 from zoo.deliver.presets._fetch import is_folder_of_preset as is_folder_of_preset
@@ -19,14 +21,20 @@ from zoo.deliver.presets._publish import update_table as update_table
 from zoo.deliver.presets._table import table as table
 from zoo.deliver.presets._transfer import Unavailable as Unavailable
 
+_LATER = {
+    "from_preset": "_store",
+    "save": "_store",
+    "write": "_store",
+    "why_unreadable": "_unreadable",
+}
+
 
 def __getattr__(name: str):
-    if name in ("from_preset", "save", "write"):
-        from zoo.deliver.presets import _store as store
+    if name not in _LATER:
+        raise AttributeError(f"module 'zoo.deliver.presets' has no attribute {name!r}")
+    home = importlib.import_module(f"zoo.deliver.presets.{_LATER[name]}")
+    return globals().setdefault(name, getattr(home, name))
 
-        return getattr(store, name)
-    if name == "why_unreadable":
-        from zoo.deliver.presets._unreadable import why_unreadable
 
-        return why_unreadable
-    raise AttributeError(f"module 'zoo.deliver.presets' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -45,7 +45,7 @@ def parse_sums(text: str) -> dict[str, str]:
     Example:
         >>> parse_sums("0" * 64 + "  ../evil")
         Traceback (most recent call last):
-        zoo.presets._integrity.Damaged: Expected lines of a SHA-256 and a file name inside the preset. ...
+        zoo.deliver.presets._integrity.Damaged: Expected lines of a SHA-256 and a file name inside the preset. ...
     """
     found = {}
     for line in text.splitlines():

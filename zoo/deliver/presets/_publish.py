@@ -82,7 +82,7 @@ def facts(name: str | os.PathLike) -> dict[str, Any]:
 def update_table() -> None:
     """Writes the zoo's lists of presets anew, of what `saved_models/` holds; for those who add a preset.
 
-    These are the package's table and, in a checkout, `saved_models/results.csv` and the tables in README.
+    These are the package's table and, in a checkout, `saved_models/results.csv` and the tables in the READMEs.
 
     Raises:
         Damaged: a preset is not whole. The lists stay as they are.

@@ -23,6 +23,12 @@ CALLED = {
     "reconstruction": "reconstruction, nats",
     "kl": "KL, nats",
 }
+# Columns of the table of presets: all of them, and those that say which preset one wants.
+FULL = (
+    *("preset", "data", "updates × batch", "ELBO, nats", "FactorVAE score", "MIG", "DCI", "MiB"),
+    *("β-VAE score", "reconstruction", "KL", "parameters", "seed, of how many", "minutes"),
+)
+SHORT = ("preset", "data", "FactorVAE score", "MIG", "DCI", "reconstruction", "MiB")
 SECTION = "<!-- {name}: written by `zoo presets --update` -->\n{text}\n<!-- end of {name} -->"
 
 
@@ -79,51 +85,51 @@ def _arguments(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
-def results_table(presets: Mapping[str, Mapping[str, Any]], sizes: Mapping[str, int]) -> str:
-    """The results in Markdown, the main columns of `results_csv`."""
-    head = [
-        *(
-            "preset",
-            "data",
-            "updates × batch",
-            "ELBO, nats",
-            "FactorVAE score",
-            "MIG",
-            "DCI",
-            "MiB",
-        ),
-        *("β-VAE score", "reconstruction", "KL", "parameters", "seed, of how many", "minutes"),
-    ]
-    rows = []
-    for name, found in presets.items():
-        scores, training = found["scores"], found["how"]["training"]
-        config = training["config"]
-        # Of one factor every code that varies has a perfect score.
-        told = scores if len(found["how"]["faults"]["factors"]) > 1 else {}
-        shown = {
-            entry: f"{told[entry]:.2f}" if entry in told else "–"
-            for entry in ("factor_vae_score", "mig", "dci", "beta_vae_score")
-        }
-        bound = {entry: f"{scores[entry]:.1f}" if entry in scores else "–" for entry in BOUND}
-        rows.append(
-            [
-                f"[`{name}`](saved_models/{name}/card.md)",
-                f"`{config['data']}`",
-                f"{config['steps']:,} × {config['batch_size']}",
-                bound["elbo"],
-                shown["factor_vae_score"],
-                shown["mig"],
-                shown["dci"],
-                f"{sizes[name] / 2**20:.1f}",
-                shown["beta_vae_score"],
-                bound["reconstruction"],
-                bound["kl"],
-                f"{sum(found['how']['parameters'].values()) / 1e6:.2g} M",
-                f"{config['seed']}, of {len(training['candidates'])}",
-                f"{training['seconds'] / 60:,.0f}, {training['hardware']}",
-            ]
-        )
-    return _table(head, rows, numbers=range(2, len(head)))
+def results_table(
+    presets: Mapping[str, Mapping[str, Any]],
+    sizes: Mapping[str, int],
+    columns: Sequence[str] = FULL,
+    cards: str = "",
+) -> str:
+    """The results in Markdown.
+
+    Args:
+        presets: as for `results_csv`.
+        sizes: as for `results_csv`.
+        columns: of `FULL`.
+        cards: the way from the text that shows the table to the presets' folders, with a slash at its end.
+    """
+    rows = [_cells(name, found, sizes[name], cards) for name, found in presets.items()]
+    numbers = [place for place, column in enumerate(columns) if column not in ("preset", "data")]
+    return _table(columns, [[row[column] for column in columns] for row in rows], numbers)
+
+
+def _cells(name: str, found: Mapping[str, Any], size: int, cards: str) -> dict[str, str]:
+    """What any of the tables shows of a preset, by the heads of its columns."""
+    scores, training = found["scores"], found["how"]["training"]
+    config = training["config"]
+    # Of one factor every code that varies has a perfect score.
+    told = scores if len(found["how"]["faults"]["factors"]) > 1 else {}
+
+    def shown(values: Mapping[str, float], entry: str, digits: int) -> str:
+        return f"{values[entry]:.{digits}f}" if entry in values else "–"
+
+    return {
+        "preset": f"[`{name}`]({cards}{name}/card.md)",
+        "data": f"`{config['data']}`",
+        "updates × batch": f"{config['steps']:,} × {config['batch_size']}",
+        "ELBO, nats": shown(scores, "elbo", 1),
+        "FactorVAE score": shown(told, "factor_vae_score", 2),
+        "MIG": shown(told, "mig", 2),
+        "DCI": shown(told, "dci", 2),
+        "β-VAE score": shown(told, "beta_vae_score", 2),
+        "reconstruction": shown(scores, "reconstruction", 1),
+        "KL": shown(scores, "kl", 1),
+        "MiB": f"{size / 2**20:.1f}",
+        "parameters": f"{sum(found['how']['parameters'].values()) / 1e6:.2g} M",
+        "seed, of how many": f"{config['seed']}, of {len(training['candidates'])}",
+        "minutes": f"{training['seconds'] / 60:,.0f}, {training['hardware']}",
+    }
 
 
 def published_table(
@@ -192,28 +198,36 @@ def replaced(text: str, name: str, table: str) -> str:
 
 
 def write_results(root: Path, folders: Sequence[Path]) -> None:
-    """Writes `saved_models/results.csv`, and the tables of README, of a checkout.
+    """Writes `saved_models/results.csv`, and the tables in the READMEs, of a checkout.
 
     Args:
         root: of the checkout.
         folders: of the presets.
+
+    Raises:
+        ValueError: a README lacks the marks between which its table stands. Nothing is written.
     """
     presets = {folder.name: files.read_json(folder / "scores.json") for folder in folders}
     sizes = {folder.name: files.size_of(folder) for folder in folders}
-    own = root / "saved_models"
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    for name, table in tables(own, presets, sizes).items():
-        readme = replaced(readme, name, table)
-    files.write_text(own / CSV, results_csv(presets, sizes))
-    files.write_text(root / "README.md", readme)
+    texts = {root / "saved_models" / CSV: results_csv(presets, sizes)}
+    for file, sections in tables(root, presets, sizes).items():
+        texts[file] = file.read_text(encoding="utf-8")
+        for name, table in sections.items():
+            texts[file] = replaced(texts[file], name, table)
+    for file, text in texts.items():
+        files.write_text(file, text)
 
 
 def tables(
-    own: Path, presets: Mapping[str, Mapping[str, Any]], sizes: Mapping[str, int]
-) -> dict[str, str]:
-    """The generated sections of README, by name."""
+    root: Path, presets: Mapping[str, Mapping[str, Any]], sizes: Mapping[str, int]
+) -> dict[Path, dict[str, str]]:
+    """The generated sections of each README of a checkout, by name."""
+    own = root / "saved_models"
     published = json.loads((own / PUBLISHED).read_text(encoding="utf-8"))
     return {
-        "presets": results_table(presets, sizes),
-        "published": published_table(published, presets),
+        root / "README.md": {"presets": results_table(presets, sizes, SHORT, "saved_models/")},
+        own / "README.md": {
+            "presets": results_table(presets, sizes),
+            "published": published_table(published, presets),
+        },
     }

@@ -5,7 +5,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from zoo.runs import training
+from zoo.runs import _fitting, training
 from zoo.runs.portable.job import program
 from zoo.utils import extras, files
 from zoo.utils.checks import check_integer
@@ -59,7 +59,7 @@ def pack(
     config, images = training.with_images(training.configure(model, data, **options))
     made = training.make_model(config, images)
     packed = program_of(
-        made, images, config, log_every=training.LOG_EVERY, checkpoint_every=checkpoint_every
+        made, images, config, log_every=_fitting.LOG_EVERY, checkpoint_every=checkpoint_every
     )
     with (
         files.whole_file(out) as partial,

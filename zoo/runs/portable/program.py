@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.datasets import Dataset
-from zoo.datasets.base import permutation
+from zoo.datasets._pipelines import permutation
 from zoo.runs.folder import Config
 from zoo.runs.portable import stablehlo
 from zoo.runs.portable.batches import needs_of
@@ -87,7 +87,7 @@ def _order(images: int, seed: int) -> bytes:
 
 
 def _captured(captured: list) -> list[list]:
-    """Arguments for what an update captures. A captured variable is assigned before it is read: its old value will do."""
+    """Arguments for what an update captures. A captured variable is assigned before it is read: any value will do."""
     found, constants = [], 0
     for value in captured:
         if isinstance(value, int):

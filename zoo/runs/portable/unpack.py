@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import runs
-from zoo.runs import report, training
+from zoo.runs import _finishing, report, training
 from zoo.runs.portable import variables
 from zoo.runs.portable.job import program, results
 from zoo.utils import files
@@ -65,7 +65,7 @@ def unpack(
         runs.write_history(folder, _history(packed, found))
         _log(folder, runs.read_history(folder))
         runs.save_final(model, folder)
-        return training.finish(model, images, config, folder, show_progress)
+        return _finishing.finish(model, images, config, folder, None, show_progress)
 
 
 def _config(packed: program.Program, job: Path, steps: int) -> runs.Config:

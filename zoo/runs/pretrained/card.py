@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo import datasets
-from zoo.utils import files, registry
 from zoo.runs.pretrained._front import front_matter
 from zoo.runs.pretrained.faults import Faults
+from zoo.utils import files, registry
 
 # Licences of data that are not rendered by the zoo.
 LICENCES = {"digits": "CC BY 4.0, UCI Machine Learning Repository"}

@@ -11,13 +11,13 @@ from zoo import datasets, runs
 from zoo.deliver import export, presets
 from zoo.measure import evaluation, information, plots
 from zoo.runs import report, training
-from zoo.utils import files, image_files, layouts, registry
-from zoo.utils.checks import check_integer
-from zoo.utils.extras import need
 from zoo.runs.pretrained._scale import learned_scale
 from zoo.runs.pretrained.card import card, licence_of
 from zoo.runs.pretrained.faults import faults
 from zoo.runs.pretrained.forms import forms
+from zoo.utils import files, image_files, layouts, registry
+from zoo.utils.checks import check_integer
+from zoo.utils.extras import need
 
 PRECISIONS = ("float16", "float32", "dynamic_int8", "int8")
 PROVENANCE = "provenance.md"

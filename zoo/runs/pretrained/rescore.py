@@ -9,10 +9,10 @@ from zoo import datasets, runs
 from zoo.deliver import presets
 from zoo.measure import evaluation
 from zoo.runs import report
-from zoo.utils import files, layouts
-from zoo.utils.checks import check_integer
 from zoo.runs.pretrained.card import card
 from zoo.runs.pretrained.make import bound_of, draw_factors, measured
+from zoo.utils import files, layouts
+from zoo.utils.checks import check_integer
 
 KEPT = ("training", "measured", "files", "forms", "licence")
 

@@ -13,7 +13,8 @@ def check_jax(packed_with: str) -> None:
         ) from None
     version = tuple(int(part) for part in jax.__version__.split(".")[:2])
     if version < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
         raise ImportError(
-            f"This needs JAX {'.'.join(map(str, OLDEST))} or later; packed with {packed_with}. Found {jax.__version__}. "
+            f"This needs JAX {oldest} or later; it was packed with {packed_with}. Found: {jax.__version__}. "
             "Install a later one: pip install -U jax"
         )

@@ -66,7 +66,7 @@ def read(folder: str | os.PathLike, plan: dict[str, Any]) -> Results:
     if not file.exists():
         return Results(plan["id"])
     try:
-        with np.load(file, allow_pickle=False) as content:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
             facts = json.loads(content["facts"].item())
             state = (
                 [content[str(number)] for number in range(len(plan["state"]))]

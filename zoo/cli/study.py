@@ -1,0 +1,116 @@
+"""The command that trains many cells and compares them."""
+
+import click
+
+from zoo.cli._command import errors_as_messages, main, stop
+
+STUDY_EPILOG = """
+Every cell of the study is a run folder. The same command goes on with a study that was stopped;
+cells that are finished are left alone.
+
+A TOML file holds several blocks:
+
+\b
+  data = "shapes2d"
+  seeds = "0-4"
+  metrics = ["factor_vae_score", "mig"]
+  [[block]]
+  model = "beta_vae"
+  grid.beta = [1, 4, "linear(4, 1000)"]
+  [[block]]
+  model = "factor_vae"
+  grid.gamma = [10, 40]
+
+\b
+Examples:
+  zoo study beta_vae --data shapes2d --grid beta=1,4,16 --seeds 0-4 --out studies/beta
+  zoo study vae beta_vae --data shapes2d --data xysquares --grid latent_dim=6,10 --out studies/two
+  zoo study study.toml --out studies/mine
+  zoo study --status studies/mine
+"""
+
+
+@main.command("study", epilog=STUDY_EPILOG)
+@click.argument("what", nargs=-1, metavar="MODEL...|FILE.toml")
+@click.option("--data", multiple=True, metavar="NAME", help="Dataset, or a path; may be repeated.")
+@click.option(
+    "--grid",
+    multiple=True,
+    metavar="NAME=VALUE,VALUE",
+    help="Values of a setting, or of an argument of the run; several make a product.",
+)
+@click.option("--seeds", metavar="N-M", help="Such as 0-4, or 0,2,7; default: 0-2.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Further arguments of the model."
+)
+@click.option("--metrics", help="As for train.")
+@click.option("--steps", type=int, help="Updates; default: 3000.")
+@click.option("--batch-size", type=int, help="Images for each update; default: 64.")
+@click.option("--latent-dim", type=int, help="Number of latents; default: 10.")
+@click.option("--likelihood", help="p(x|z); default: bernoulli.")
+@click.option("--learning-rate", type=float, help="As for train.")
+@click.option("--precision", help="As for train.")
+@click.option("--checkpoint-every", type=int, help="Updates between checkpoints; default: 500.")
+@click.option("--jobs", type=int, help="Cells at a time; default: one for each core.")
+@click.option("--address", help="Of a Ray cluster; default: Ray on this machine.")
+@click.option("--gpus", default=0.0, show_default=True, help="GPUs of each cell; a half is shared.")
+@click.option("--out", metavar="DIR", help="The study's folder.")
+@click.option("--status", metavar="DIR", help="Say how far the study in DIR is, and nothing else.")
+@errors_as_messages
+def study(what, out, status, **options) -> None:
+    """Train every combination of models, settings and seeds, score them, and compare them in a report."""
+    if status is not None:
+        _print_status(status)
+        return
+    if not what:
+        raise ValueError("Expected models, or the TOML file of a study. See: zoo study --help")
+    if out is None:
+        raise ValueError("Expected the study's folder: --out DIR.")
+    _run(what, out, **options)
+
+
+def _run(what, out, data, grid, settings, seeds, checkpoint_every, **options) -> None:
+    from zoo import studies
+    from zoo.runs import training
+    from zoo.studies.grid import parse_grid
+
+    given = {name: value for name, value in options.items() if value is not None}
+    if data:
+        given["data"] = list(data)
+    if grid:
+        given["grid"] = parse_grid(grid)
+    if settings:
+        given["settings"] = dict(training.parse_setting(text) for text in settings)
+    if seeds is not None:
+        given["seeds"] = seeds
+    if checkpoint_every is not None:
+        given["checkpoint_every"] = checkpoint_every
+    is_file = len(what) == 1 and what[0].endswith(".toml")
+    try:
+        done = studies.run(what[0] if is_file else list(what), out=out, **given)
+    except KeyboardInterrupt:
+        stop(f"Interrupted. The same command goes on with what is in {out}.", 130)
+    finished = done.results.get("state", []).count("finished")
+    click.echo(f"\n{finished} cells finished, {len(done.failed)} failed. Written to {out}:")
+    for name in ("report.md", "results.csv", "settings.csv"):
+        click.echo(f"  {name}")
+    if done.failed:
+        for name, reason in done.failed.items():
+            click.echo(f"zoo: {name} failed: {reason}", err=True)
+        stop(f"{len(done.failed)} cells failed; see {out}/report.md.", 1)
+
+
+def _print_status(folder: str) -> None:
+    from zoo import studies
+
+    found = studies.status(folder)
+    for words, cells in (("running", found.running), ("stopped", found.stopped)):
+        for name, progress in cells.items():
+            loss = "" if progress.loss is None else f", loss {progress.loss:.4g}"
+            click.echo(f"{name}: {words}, step {progress.step:,}{loss}")
+    for name, reason in found.failed.items():
+        click.echo(f"{name}: failed: {reason}")
+    to_go = len(found.to_go) + len(found.stopped)
+    click.echo(
+        f"{len(found.finished)} cells done, {len(found.failed)} failed, {len(found.running)} running, {to_go} to go"
+    )

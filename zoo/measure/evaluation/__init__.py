@@ -1,0 +1,31 @@
+"""From a model and a dataset to numbers and arrays: codes, scores, traversals."""
+
+from zoo.measure.evaluation._encode import BATCH_SIZE as BATCH_SIZE
+from zoo.measure.evaluation._encode import SAMPLES as SAMPLES
+from zoo.measure.evaluation._encode import Table as Table
+from zoo.measure.evaluation._encode import chunks as chunks
+from zoo.measure.evaluation._encode import draw as draw
+from zoo.measure.evaluation._encode import encode as encode
+from zoo.measure.evaluation._encode import encode_traversals as encode_traversals
+from zoo.measure.evaluation._encode import matching as matching
+from zoo.measure.evaluation._evaluate import LEAST_TRAVERSALS as LEAST_TRAVERSALS
+from zoo.measure.evaluation._evaluate import MOST_TRAVERSALS as MOST_TRAVERSALS
+from zoo.measure.evaluation._evaluate import Evaluation as Evaluation
+from zoo.measure.evaluation._evaluate import evaluate as evaluate
+from zoo.measure.evaluation._evaluate import evaluate_in_detail as evaluate_in_detail
+from zoo.measure.evaluation._metrics import ALL as ALL
+from zoo.measure.evaluation._metrics import GIVEN as GIVEN
+from zoo.measure.evaluation._metrics import QUICK as QUICK
+from zoo.measure.evaluation._metrics import metric_names as metric_names
+from zoo.measure.evaluation._score import ACTIVE_VARIANCE as ACTIVE_VARIANCE
+from zoo.measure.evaluation._score import Scored as Scored
+from zoo.measure.evaluation._score import elbo_scores as elbo_scores
+from zoo.measure.evaluation._score import score as score
+from zoo.measure.evaluation._traverse import KNOWN as KNOWN
+from zoo.measure.evaluation._traverse import MOST_COLUMNS as MOST_COLUMNS
+from zoo.measure.evaluation._traverse import PERCENTILES as PERCENTILES
+from zoo.measure.evaluation._traverse import UNUSED as UNUSED
+from zoo.measure.evaluation._traverse import Traversal as Traversal
+from zoo.measure.evaluation._traverse import check_span as check_span
+from zoo.measure.evaluation._traverse import reconstruct as reconstruct
+from zoo.measure.evaluation._traverse import traverse as traverse

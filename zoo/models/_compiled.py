@@ -1,0 +1,54 @@
+"""What of a model is compiled, once each: the functions of Keras' loops, and two for evaluation."""
+
+import functools
+
+import keras
+import tensorflow as tf
+
+from zoo.models import _traces
+
+
+class Compiled(keras.Model):
+    """A model whose compiled functions go from memory when it goes."""
+
+    @functools.cached_property
+    def measure(self):
+        """A compiled function of images and a seed, for evaluation.
+
+        It gives the codes `(batch, latents)`, the reconstruction term `(batch,)` and the KL of each latent
+        `(batch, latents)`, both in nats, or None where there is none.
+        """
+
+        def terms_of(images, seed):
+            terms = self.elbo_terms(images, seed=seed)
+            codes = self.codes(terms.posterior.mode())
+            return codes, terms.reconstruction, terms.latent_kl
+
+        return _traces.leaving_none(tf.function(terms_of, autograph=False, reduce_retracing=True))
+
+    @functools.cached_property
+    def measure_codes(self):
+        """A compiled function of images that gives the codes `(batch, latents)` alone."""
+
+        def codes_of(images):
+            return self.codes(self.encode(images).mode())
+
+        return _traces.leaving_none(tf.function(codes_of, autograph=False, reduce_retracing=True))
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Compiles `train_step`, as Keras does, and lets go of all of it with the model."""
+        if self.train_function is None or force:
+            super().make_train_function(force)
+            self.train_function = _traces.leaving_none(self.train_function)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """As `make_train_function`, of `test_step`."""
+        if self.test_function is None or force:
+            super().make_test_function(force)
+            self.test_function = _traces.leaving_none(self.test_function)
+
+    def make_predict_function(self, force: bool = False) -> None:
+        """As `make_train_function`, of `call`."""
+        if self.predict_function is None or force:
+            super().make_predict_function(force)
+            self.predict_function = _traces.leaving_none(self.predict_function)
