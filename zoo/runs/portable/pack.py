@@ -19,7 +19,8 @@ import sys
 try:
     from zoo_job.command import main
 except ImportError as error:
-    sys.exit(f"zoo: This needs NumPy and JAX ({{error}}). Install them: pip install jax")
+    print(f"zoo: This needs NumPy and JAX ({{error}}). Install them: pip install jax", file=sys.stderr)
+    sys.exit(2)
 
 sys.exit(main(sys.argv[0], sys.argv[1:]))
 '''

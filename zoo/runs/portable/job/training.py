@@ -3,8 +3,10 @@
 import math
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from zoo.runs.portable.job.updates import Updates
+if TYPE_CHECKING:  # It loads JAX, which may be missing.
+    from zoo.runs.portable.job.updates import Updates
 
 PATIENCE = 1.0  # seconds of updates between looks at the clock and at Ctrl-C
 
@@ -14,7 +16,7 @@ class Diverged(RuntimeError):
 
 
 def train(
-    updates: Updates,
+    updates: "Updates",
     steps: int,
     *,
     on_row: Callable[[dict[str, float], float], None],
