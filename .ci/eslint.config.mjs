@@ -2,7 +2,14 @@
 
 const browser = [
   ...["window", "document", "navigator", "location", "performance", "console", "matchMedia", "fetch", "URL"],
-  ...["addEventListener", "requestAnimationFrame", "setTimeout", "createImageBitmap", "ImageData"],
+  ...[
+    "addEventListener",
+    "requestAnimationFrame",
+    "setTimeout",
+    "clearTimeout",
+    "createImageBitmap",
+    "ImageData",
+  ],
   ...["OffscreenCanvas", "Option"],
 ];
 

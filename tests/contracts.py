@@ -224,7 +224,8 @@ def test_model_keeps_its_parts_where_older_files_have_them(name, tmp_path):
     model.save(tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         weights = h5py.File(io.BytesIO(archive.read("model.weights.h5")))
-    second = {"discriminator", "discriminator_optimizer"} if len(model.optimizers) > 1 else set()
+    parts = {part for part in ("discriminator", "codebook") if hasattr(model, part)}
+    second = parts | {f"{part}_optimizer" for part in parts}
     assert set(weights) == {"encoder", "decoder", "layers", "optimizer", "vars", *second}
 
 
@@ -349,7 +350,8 @@ def test_model_draws(name, digits):
     model = make(name, likelihood="continuous_bernoulli")
     traversal = evaluation.traverse(model, digits, columns=4)
     latents = model.codes(np.zeros((1, LATENTS), "float32")).shape[1]
-    assert traversal.images.shape == (latents, 4, *SHAPE)
+    columns = 4 if model.latent_values is None else model.latent_values.shape[1]
+    assert traversal.images.shape == (latents, columns, *SHAPE)
     assert (np.diff(traversal.kl if model.has_elbo else traversal.variance) <= 0).all()
     labels = [f"z{latent}" for latent in traversal.latents]
     plots.traversals(

@@ -10,7 +10,7 @@ from sklearn.metrics import mutual_info_score
 
 import zoo
 from zoo import models
-from zoo.measure import information
+from zoo.measure import _mixture, information
 from zoo.measure.information import aggregate_log_densities, gaussian_kl_parts, kl_parts
 
 SHAPE = (8, 8, 1)
@@ -128,7 +128,7 @@ def test_densities_are_those_of_the_mixture():
 def test_blocks_change_nothing(monkeypatch):
     means, log_variances = gaussian_table(COVARIANCES["three"], 0.1, 2**8)
     whole = gaussian_kl_parts(means, log_variances)
-    monkeypatch.setattr(information, "_BLOCK", 50)
+    monkeypatch.setattr(_mixture, "_BLOCK", 50)
     blocks = gaussian_kl_parts(means, log_variances)
     assert blocks.total_correlation.value == pytest.approx(whole.total_correlation.value, abs=1e-5)
 

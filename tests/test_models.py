@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import multivariate_normal
+from weights import same, values_of
 
 from zoo import likelihoods, models, networks, schedules
 from zoo.models._gradients import adam
@@ -22,14 +23,6 @@ def small_factor_vae(**arguments):
     return models.FactorVAE(
         SHAPE, **{"latent_dim": 3, "discriminator_layers": 1, "seed": 0, **arguments}
     )
-
-
-def values_of(variables):
-    return [variable.numpy().copy() for variable in variables]
-
-
-def same(before, after):
-    return all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 # The evidence lower bound of a linear-Gaussian model, whose likelihood is known.

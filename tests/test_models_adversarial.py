@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import integrate, special, stats
+from weights import same, values_of
 
 import zoo
 from zoo import likelihoods, models
@@ -46,14 +47,6 @@ def linear_critic(weights):
     model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(flat))
     model.set_weights([weights.reshape(-1, 1)])
     return model
-
-
-def values_of(variables):
-    return [variable.numpy().copy() for variable in variables]
-
-
-def same(before, after):
-    return all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 def random_images(count, seed=0, shape=SHAPE):

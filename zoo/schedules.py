@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from zoo.utils.checks import is_number
+from zoo.utils.texts import first_line
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 
@@ -149,7 +150,7 @@ def _check_gives_number(name: str, schedule: Schedule) -> None:
         if np.issubdtype(value.dtype, np.number) and value.size == 1:
             return
     except Exception as error:  # Whatever a schedule of the user raises.
-        found = str(error).strip().partition("\n")[0]
+        found = first_line(error)
     raise ValueError(
         f"`{name}` must be a number >= 0 or a schedule that gives a number for each step. Received: "
         f"{name}={schedule!r}, which at step 0 gives: {found}"

@@ -59,6 +59,8 @@ class Parts:
     discriminator: keras.Model | None
     optimizer: keras.Optimizer
     discriminator_optimizer: keras.Optimizer | None
+    codebook: keras.Variable | None
+    codebook_optimizer: keras.Optimizer | None
     seeds: keras.random.SeedGenerator
 
     @classmethod
@@ -68,8 +70,16 @@ class Parts:
         optimizers = [model.optimizer, getattr(model, "discriminator_optimizer", None)]
         seeds = keras.random.SeedGenerator(0)
         seeds.state.assign(model.seed_generator.state)
-        parts = cls(*map(copied_network, networks), *map(copied_optimizer, optimizers), seeds)
+        codebook = copied_codebook(model)
+        optimizers.append(getattr(model, "codebook_optimizer", None))
+        *optimizers, of_codebook = map(copied_optimizer, optimizers)
+        parts = cls(*map(copied_network, networks), *optimizers, codebook, of_codebook, seeds)
+        if parts.optimizer.weight_decay:
+            vectors = [variable for variable in parts.variables if len(variable.shape) < 2]
+            parts.optimizer.exclude_from_weight_decay(vectors)
         parts.optimizer.build(parts.variables)
+        if codebook is not None:
+            of_codebook.build([codebook])
         if parts.discriminator is not None:
             parts.discriminator_optimizer.build(parts.discriminator.trainable_variables)
         return parts
@@ -104,6 +114,11 @@ def copied_network(network: keras.Model | None) -> keras.Model | None:
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy
+
+
+def copied_codebook(model: keras.Model) -> keras.Variable | None:
+    codebook = getattr(model, "codebook", None)
+    return codebook and keras.Variable(codebook.values.numpy())
 
 
 def copied_optimizer(optimizer: keras.Optimizer | None) -> keras.Optimizer | None:
@@ -272,6 +287,87 @@ def joint_vae(parts: Parts, images, categories=3, gamma=150.0, temperature=0.67)
     return rec + gamma * (tf.abs(kl - capacity) + tf.abs(discrete_kl - discrete_capacity))
 
 
+def hfs_vae(parts: Parts, images, gamma=100.0, count=25, combinations=100) -> tf.Tensor:
+    """Roth et al. 2023, the pairwise Hausdorff distance, on a VAE."""
+    rec, kl, mean, *_ = vae_terms(parts, images)
+    seed = parts.seed()
+    pairs = np.array(list(itertools.combinations(range(mean.shape[1]), 2)), np.int32)
+    order = tf.argsort(tf.random.stateless_uniform((len(pairs),), fold_in(seed, 0)))[:count]
+    pairs = tf.gather(pairs, order)
+    shape = (combinations, count, 2)
+    rows = tf.random.stateless_uniform(shape, fold_in(seed, 1), 0, images.shape[0], tf.int32)
+    columns = tf.gather(mean, pairs, axis=1)
+    combined = tf.einsum("mpkb,bpk->mpk", tf.one_hot(rows, images.shape[0]), columns)
+    distances = tf.reduce_sum(tf.square(combined[:, None] - columns), axis=3)
+    farthest = tf.reduce_max(tf.reduce_min(distances, axis=1), axis=0)
+    return tf.reduce_mean(rec + kl) + gamma * tf.reduce_sum(farthest)
+
+
+def rounded(codes, levels=12) -> tf.Tensor:
+    """Mentzer et al. 2023, with the gradient of the code before rounding."""
+    steps = (codes + 1) / 2 * (levels - 1)
+    return codes + tf.stop_gradient(2 * tf.round(steps) / (levels - 1) - 1 - codes)
+
+
+def fsq_ae(parts: Parts, images) -> tf.Tensor:
+    """Mentzer et al. 2023, number by number."""
+    latents = rounded(tf.tanh(parts.encoder(images, training=True)))
+    return tf.reduce_mean(reconstruction(parts, latents, images))
+
+
+def tripod(parts: Parts, images, information_weight=1e-4, hessian_weight=1e-2) -> tf.Tensor:
+    """Hsu et al. 2024."""
+    parts.seed()  # which a VAE would draw its latents by
+    codes = tf.tanh(parts.encoder(images, training=True))
+    latents = rounded(codes)
+    spread = tf.math.reduce_std(codes, axis=0)
+    batch, dims = latents.shape
+    rec = reconstruction(parts, latents, images)
+    factor = (4 / (dims + 2) / batch) ** (1 / (dims + 4))
+    joint = log_normal(latents[:, None], latents, 2 * tf.math.log(spread * factor))
+    alone = log_normal(latents[:, None], latents, 2 * tf.math.log(spread))
+    log_joint = tf.reduce_logsumexp(tf.reduce_sum(joint, axis=2), axis=1) - math.log(batch)
+    log_alone = tf.reduce_logsumexp(alone, axis=1) - math.log(batch)
+    information = tf.reduce_mean(log_joint - tf.reduce_sum(log_alone, axis=1))
+    hessian = hessian_penalty(parts, latents, spread, parts.seed())
+    penalty = information_weight * information + hessian_weight * hessian
+    return tf.reduce_mean(rec) + math.prod(images.shape[1:]) * penalty
+
+
+def hessian_penalty(parts: Parts, latents, spread, seed) -> tf.Tensor:
+    """Hsu et al. 2024: the normalized Hessian penalty of the decoder's hidden layers."""
+    hidden = [layer.output for layer in parts.decoder.layers if layer.weights][:-1]
+    network = keras.Model(parts.decoder.inputs, hidden)
+    shape = (latents.shape[0], 2, latents.shape[1])
+    bits = tf.random.stateless_uniform(shape, fold_in(seed, 0), 0, 2, tf.int32)
+    signs = 2 * tf.cast(bits, tf.float32) - 1
+    steps = 0.1 * spread * tf.stack([signs, normal(shape, fold_in(seed, 1))])
+    points = latents[:, None, None] + tf.stack([steps, -steps], axis=3)
+    penalty = 0.0
+    for outputs in network(tf.reshape(points, (-1, shape[2]))):
+        sides = tf.reshape(outputs, (2, shape[0], 4, -1))
+        half = tf.einsum("kbsn,s->kbn", sides, tf.constant([50.0, 50.0, -50.0, -50.0]))
+        variances = tf.reduce_mean(tf.square(half), axis=2)
+        penalty += tf.reduce_mean(variances[0] / (variances[1] + 1e-10))
+    return penalty
+
+
+def qlae(parts: Parts, images, weight=0.01) -> dict[str, tf.Tensor]:
+    """Hsu et al. 2023."""
+    with tf.GradientTape() as tape:
+        codes, values = parts.encoder(images, training=True), tf.convert_to_tensor(parts.codebook)
+        number = tf.argmin(tf.abs(codes[:, :, None] - values), axis=2)
+        chosen = tf.reduce_sum(tf.one_hot(number, values.shape[1]) * values, axis=2)
+        rec = reconstruction(parts, codes + tf.stop_gradient(chosen - codes), images)
+        errors = tf.square(tf.stop_gradient(codes) - chosen)
+        errors += tf.square(codes - tf.stop_gradient(chosen))
+        loss = tf.reduce_mean(rec) + math.prod(images.shape[1:]) * weight * tf.reduce_mean(errors)
+    *gradients, of_values = tape.gradient(loss, [*parts.variables, parts.codebook])
+    parts.optimizer.apply(gradients, parts.variables)
+    parts.codebook_optimizer.apply([of_values], [parts.codebook])
+    return {"loss": loss}
+
+
 def joint_seeds(seed) -> tuple[tf.Tensor, tf.Tensor]:
     """The two seeds that TensorFlow Probability derives for the parts of one vector."""
     seed = tfp.random.sanitize_seed(seed, salt="JointDistribution")
@@ -412,10 +508,10 @@ def criticise(parts: Parts, images, seed, weight=10.0) -> tf.Tensor:
 
 
 SINGLE = (vae, autoencoder, beta_vae, annealed_vae, beta_tc_vae, dip_vae, info_vae)
-SINGLE += (iwae, joint_vae, ada_gvae)
-ADVERSARIAL = (factor_vae, adversarial_autoencoder, info_gan, info_wgan_gp)
+SINGLE += (iwae, joint_vae, ada_gvae, hfs_vae, fsq_ae, tripod)
+SEVERAL = (factor_vae, adversarial_autoencoder, info_gan, info_wgan_gp, qlae)
 STEPS = {objective.__name__: by_gradient_of(objective) for objective in SINGLE}
-STEPS |= {step.__name__: step for step in ADVERSARIAL}
+STEPS |= {step.__name__: step for step in SEVERAL}
 
 
 # The data.
@@ -526,7 +622,11 @@ def weights(owner) -> np.ndarray:
     """All trained weights of a model, or of its copied parts, as one vector."""
     names = ("encoder", "decoder", "discriminator")
     networks = [network for name in names if (network := getattr(owner, name, None)) is not None]
-    return np.concatenate([v.numpy().ravel() for n in networks for v in n.trainable_variables])
+    variables = [variable for network in networks for variable in network.trainable_variables]
+    codebook = getattr(owner, "codebook", None)
+    if codebook is not None:
+        variables.append(getattr(codebook, "values", codebook))
+    return np.concatenate([variable.numpy().ravel() for variable in variables])
 
 
 def compare(name: str, options: argparse.Namespace) -> float:

@@ -36,11 +36,14 @@ def explore(paths, data, out, vendor, overwrite, port, host, no_open, samples) -
         )
     if out is not None:
         explore.check(out, vendor=vendor, overwrite=overwrite)
+    else:
+        host, port = host or explore.LOCAL, port or 0
+        explore.check_port(host, port)
     shown = explore.load(paths, data, samples=samples, say=lambda line: click.echo(line, err=True))
     if out is not None:
         made = explore.write(shown, out, vendor=vendor, overwrite=overwrite)
         click.echo(f"Written: {out} ({made:,} bytes). Any web server can host it.")
         return
-    server = explore.Explorer(shown, host or explore.LOCAL, port or 0)
+    server = explore.Explorer(shown, host, port)
     click.echo(f"{server.url}  (Ctrl-C ends it)")
     explore.serve(server, None if no_open else webbrowser.open)

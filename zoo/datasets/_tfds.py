@@ -16,6 +16,7 @@ from zoo.datasets._pictures import Fit
 from zoo.datasets._pipelines import pipeline_options
 from zoo.datasets._table import Tabled, values_by_level
 from zoo.utils import progress
+from zoo.utils.texts import one_line
 
 PREFIX = "tfds:"
 SPEC = re.compile(r"([^\[\]]+)(?:\[(.*)\])?")
@@ -144,7 +145,7 @@ def load_tfds(
         data = Records(label, records.pop("image"), shape, fit)
     except tf.errors.OpError as error:
         raise ValueError(
-            f'Cannot decode a picture of "{label}": {_line(error)} Prepare it again.'
+            f'Cannot decode a picture of "{label}": {one_line(error)} Prepare it again.'
         ) from None
     if not labels:
         data.keep_factors(None, None)
@@ -226,7 +227,7 @@ def _part(label: str, builder: Any, split: str | None) -> Any:
         count = part.num_examples
     except (ValueError, AssertionError, KeyError) as error:
         raise ValueError(
-            f'"{label}" has no split {split!r}: {_line(error)} It has {", ".join(splits)}.'
+            f'"{label}" has no split {split!r}: {one_line(error)} It has {", ".join(splits)}.'
         ) from None
     if count == 0:
         raise ValueError(f'The split {split!r} of "{label}" is empty.')
@@ -262,7 +263,7 @@ def _read(label: str, part: Any, columns: dict[str, tf.DType]) -> dict[str, Any]
             pieces = list(records.prefetch(2).with_options(pipeline_options()))
         except tf.errors.OpError as error:
             raise ValueError(
-                f'Cannot read {_broken(files)} of "{label}": {_line(error)} Prepare it again.'
+                f'Cannot read {_broken(files)} of "{label}": {one_line(error)} Prepare it again.'
             ) from None
         read = {key: tf.concat([piece.pop(key) for piece in pieces], axis=0) for key in parsing}
     return {key: tensor if key == "image" else tensor.numpy() for key, tensor in read.items()}
@@ -291,7 +292,7 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> Any:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
-        shown = _line(name)
+        shown = one_line(name)
         near = difflib.get_close_matches(shown, known, n=1)
         hint = f' Did you mean "{near[0]}"?' if near else ""
         raise ValueError(
@@ -299,7 +300,7 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> Any:
             "https://www.tensorflow.org/datasets/catalog"
         ) from None
     except (ValueError, AssertionError, TypeError, RuntimeError) as error:
-        raise ValueError(f'"{PREFIX}{name}": {_line(error)}') from None
+        raise ValueError(f'"{PREFIX}{name}": {one_line(error)}') from None
     if builder.is_prepared():
         return builder
     urls = list(builder.url_infos or ())
@@ -314,11 +315,7 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> Any:
     try:
         builder.download_and_prepare()
     except Exception as error:  # whatever a builder or a server does
-        raise ValueError(f'TensorFlow Datasets cannot prepare "{name}": {_line(error)}') from error
+        raise ValueError(
+            f'TensorFlow Datasets cannot prepare "{name}": {one_line(error)}'
+        ) from error
     return builder
-
-
-def _line(error: Exception | str) -> str:
-    """A text, or an error's, in one line, cut to 300 characters."""
-    message = " ".join(str(error).split()) or type(error).__name__
-    return message if len(message) <= 300 else message[:297] + "..."

@@ -10,6 +10,7 @@ from PIL import ExifTags, Image, ImageColor, UnidentifiedImageError
 
 from zoo.datasets._paths import refuse_pointer
 from zoo.utils.checks import check_integer
+from zoo.utils.texts import one_line
 
 # What is read, by the first bytes of a file and not by its name; formats that run programs are not among them.
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")
@@ -205,8 +206,7 @@ class _Errors:
 
 
 def _reason(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (" ".join(text.split()) or type(error).__name__)[:300].rstrip(".")
+    return one_line(getattr(error, "strerror", None) or error).rstrip(".")
 
 
 def _opened(file: Path) -> Image.Image:

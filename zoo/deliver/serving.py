@@ -25,6 +25,7 @@ import tensorflow as tf
 from zoo.deliver import presets
 from zoo.utils import files, layouts
 from zoo.utils.extras import need
+from zoo.utils.texts import first_line
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 WARMED = ("encode", "decode", "reconstruct")
@@ -204,7 +205,7 @@ def _signatures(folder: Path) -> Mapping[str, Callable]:
         found = tf.saved_model.load(str(folder)).signatures
     # Whatever its bytes made TensorFlow raise.
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0][:LONGEST_REASON]
+        reason = first_line(error)[:LONGEST_REASON]
         raise ValueError(
             f"{folder} is no SavedModel that TensorFlow can load ({reason}). Export the model anew."
         ) from None

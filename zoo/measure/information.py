@@ -9,6 +9,8 @@ import tensorflow_probability as tfp
 
 from zoo import datasets
 from zoo.measure import evaluation
+from zoo.measure._estimates import Estimate, Estimates, estimate, estimates
+from zoo.measure._mixture import aggregate_log_densities
 from zoo.metrics import base
 from zoo.utils.checks import check_integer
 
@@ -16,31 +18,6 @@ tfd = tfp.distributions
 
 DRAWS = 1_000
 SATURATED = 0.1  # nats of `KLParts.excess`, from which on there is a warning
-_BLOCK = 2**19  # pairs of a draw and a posterior at once: arrays of 2 MiB stay in the cache
-
-
-@dataclasses.dataclass(frozen=True)
-class Estimate:
-    """A number from random draws, and its standard error."""
-
-    value: float
-    standard_error: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g} ± {self.standard_error:.2g}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Estimates:
-    """A number for each latent, and their standard errors, both `(latents,)`."""
-
-    value: np.ndarray
-    standard_error: np.ndarray
-
-    def __str__(self) -> str:
-        return ", ".join(
-            str(Estimate(*each)) for each in zip(self.value, self.standard_error, strict=True)
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,12 +161,12 @@ def _parts(means: np.ndarray, log_variances: np.ndarray, draws: int | None, seed
     control *= _slope(joint, control.sum(axis=1))
     latent_dimension_wise = marginals + cross_entropy - control
     return KLParts(
-        kl=_estimate(divergences.sum(axis=1)),
-        mutual_information=_estimate(control.sum(axis=1) - joint - entropy.sum()),
-        total_correlation=_estimate(joint - marginals.sum(axis=1)),
-        dimension_wise_kl=_estimate(latent_dimension_wise.sum(axis=1)),
-        latent_kl=_estimates(divergences),
-        latent_dimension_wise_kl=_estimates(latent_dimension_wise),
+        kl=estimate(divergences.sum(axis=1)),
+        mutual_information=estimate(control.sum(axis=1) - joint - entropy.sum()),
+        total_correlation=estimate(joint - marginals.sum(axis=1)),
+        dimension_wise_kl=estimate(latent_dimension_wise.sum(axis=1)),
+        latent_kl=estimates(divergences),
+        latent_dimension_wise_kl=estimates(latent_dimension_wise),
         images=len(means),
         excess=_excess(own, joint, len(means)),
     )
@@ -216,62 +193,6 @@ def _warn_if_saturated(parts: KLParts, are_all: bool) -> None:
         UserWarning,
         stacklevel=3,
     )
-
-
-def aggregate_log_densities(
-    latents: np.ndarray, means: np.ndarray, log_variances: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Log densities: log q(z) `(draws,)` and log q(z_j) `(draws, latents)` of an equal mixture of Gaussians, in nats.
-
-    Every point is compared with every Gaussian, block by block; memory does not grow with either.
-
-    Args:
-        latents: points, `(draws, latents)`.
-        means: `(N, latents)`.
-        log_variances: `(N, latents)`.
-
-    Example:
-        >>> joint, marginals = aggregate_log_densities(np.zeros((1, 2)), np.zeros((3, 2)), np.zeros((3, 2)))
-        >>> joint.round(3), marginals.round(3)  # -log(2 pi), and twice half of it
-        (array([-1.838]), array([[-0.919, -0.919]]))
-    """
-    posteriors = min(len(means), _BLOCK)
-    points = max(1, _BLOCK // posteriors)
-    found = []
-    for start in range(0, len(latents), points):
-        some = latents[start : start + points]
-        total = np.full((latents.shape[1] + 1, len(some)), -np.inf)
-        for first in range(0, len(means), posteriors):
-            part = slice(first, first + posteriors)
-            sums = _log_sums(some, means[part], log_variances[part])
-            total = np.logaddexp(total, sums)
-        found.append(total)
-    total = np.concatenate(found, axis=1) - np.log(len(means))
-    return total[-1], total[:-1].T
-
-
-def _log_sums(latents: np.ndarray, means: np.ndarray, log_variances: np.ndarray) -> np.ndarray:
-    """Log of the sums over Gaussians of each latent's density, and of their product in the last row."""
-    joint = np.zeros((len(latents), len(means)), np.float32)
-    sums = []
-    for z, mean, log_variance in zip(latents.T, means.T, log_variances.T, strict=True):
-        # Subtracted before it is rounded: a narrow Gaussian far from 0 keeps its place.
-        density = (z[:, None] - mean).astype(np.float32)
-        density *= np.exp(-0.5 * log_variance).astype(np.float32)
-        density *= density
-        density += (log_variance + np.log(2 * np.pi)).astype(np.float32)
-        density *= np.float32(-0.5)
-        joint += density
-        sums.append(_log_sum_exp(density))
-    return np.stack([*sums, _log_sum_exp(joint)])
-
-
-def _log_sum_exp(densities: np.ndarray) -> np.ndarray:
-    """Log-sum-exp over the last axis; overwrites its argument."""
-    largest = densities.max(axis=1, keepdims=True)
-    densities -= largest
-    np.exp(densities, out=densities)
-    return largest[:, 0] + np.log(densities.sum(axis=1, dtype=np.float64))
 
 
 def mutual_information_matrix(
@@ -370,14 +291,3 @@ def _slope(y: np.ndarray, x: np.ndarray) -> float:
     """Of the least-squares line of y over x; 0 where x is constant."""
     x = x - x.mean()
     return float(x @ y / max(x @ x, np.finfo(np.float64).tiny))
-
-
-def _estimate(terms: np.ndarray) -> Estimate:
-    """The mean of independent terms, and its standard error."""
-    return Estimate(float(terms.mean()), float(terms.std(ddof=1) / np.sqrt(len(terms))))
-
-
-def _estimates(terms: np.ndarray) -> Estimates:
-    """The means of the columns, and their standard errors."""
-    columns = [_estimate(column) for column in terms.T]
-    return Estimates(*np.array([(one.value, one.standard_error) for one in columns]).T)

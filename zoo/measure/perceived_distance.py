@@ -13,10 +13,11 @@ from scipy import stats
 
 from zoo import datasets, likelihoods
 from zoo.measure import evaluation
-from zoo.measure.information import Estimate
+from zoo.measure._estimates import Estimate, estimate
 from zoo.metrics import base
 from zoo.utils import registry
 from zoo.utils.checks import check_integer
+from zoo.utils.texts import markdown_table
 
 TRAVERSALS = 50
 RANDOM = "random"
@@ -52,7 +53,7 @@ class Distances:
         """Mean distance of two different images of a set, by name, with the standard error over the sets."""
         different = ~np.eye(self.ground_truth.shape[1], dtype=bool)
         means = {name: kind[:, different].mean(axis=1) for name, kind in self._kinds().items()}
-        return {name: _estimate(values) for name, values in means.items()}
+        return {name: estimate(values) for name, values in means.items()}
 
     def correlations(self) -> dict[tuple[str, str], tuple[float, float]]:
         """Pearson's and Spearman's correlation of each two kinds of distance.
@@ -147,8 +148,7 @@ def table(found: Mapping[str, Distances]) -> str:
     kinds = list(next(iter(means.values())))
     order = sorted(means, key=lambda name: (name == RANDOM, -means[name]["data"].value))
     rows = [[name, *(str(means[name][kind]) for kind in kinds)] for name in order]
-    lines = [["factor", *kinds], ["---"] * (len(kinds) + 1), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return markdown_table(["factor", *kinds], rows)
 
 
 def image_distance(distance: str | likelihoods.Likelihood | ImageDistance) -> ImageDistance:
@@ -353,10 +353,3 @@ def _matrix(images: np.ndarray, measure: ImageDistance) -> np.ndarray:
         for part in (slice(k, k + _PAIRS) for k in range(0, len(first), _PAIRS))
     ]
     return np.concatenate(found).reshape(len(images), -1)
-
-
-def _estimate(values: np.ndarray) -> Estimate:
-    """The mean, and its standard error, which one set alone does not tell: infinite."""
-    count = len(values)
-    error = float(values.std(ddof=1) / np.sqrt(count)) if count > 1 else float("inf")
-    return Estimate(float(values.mean()), error)

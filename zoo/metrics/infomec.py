@@ -7,7 +7,9 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from zoo.metrics import base
-from zoo.utils.checks import check_fraction, check_integer, folded_seed
+from zoo.utils.checks import check_flag, check_fraction, check_integer, folded_seed
+
+MOST_VALUES = 256  # of a discrete code
 
 
 def infomec(
@@ -19,6 +21,7 @@ def infomec(
     neighbours: int = 10,
     active_range: float = 0.05,
     iterations: int = 100,
+    discrete: bool | None = None,
     jobs: int = 1,
 ) -> dict[str, float]:
     """InfoMEC: is a latent informed of one factor, a factor known to one latent, and all read easily?
@@ -42,6 +45,9 @@ def infomec(
     perfect codes grow without end: the solver then stops at `iterations`, which is part of the
     definition.
 
+    Of discrete codes, as of models with quantized latents, N_kj is counted and not estimated, and the
+    regression takes each value as a column of its own, one-hot, as the authors do for such codes.
+
     A value seen in one row has no neighbour: its row is left out of all three parts for that factor.
     A factor of which fewer than two values are seen twice is not scored. A `UserWarning` tells of
     both.
@@ -55,6 +61,8 @@ def infomec(
         neighbours: of each code within its factor's value.
         active_range: share of the largest range, from 0 to 1.
         iterations: of the solver, at most.
+        discrete: whether each latent takes few values, at most 256. None: as the model says, where
+            `zoo.evaluate` scores one; of arrays: no.
         jobs: processes; does not change the scores.
 
     Returns:
@@ -80,18 +88,20 @@ def infomec(
     check_integer("neighbours", neighbours, least=1)
     check_integer("iterations", iterations, least=1)
     check_fraction("active_range", active_range)
+    discrete = discrete is not None and check_flag("discrete", discrete)
     generator = base.random_generator(seed)
     rows = base.sample_rows(generator, len(codes), samples)
     codes, groups = codes[rows].astype(np.float64), base.repeated_groups(factors[rows], least=2)
     active = _active(codes, active_range)
-    codes = StandardScaler().fit_transform(codes)
+    codes = _numbered(codes) if discrete else StandardScaler().fit_transform(codes)
+    informed = _count if discrete else _inform
     seeds = generator.integers(2**31, size=len(groups)).tolist()
     tasks = [
         (*_repeated(codes, group), active, neighbours, iterations, noise)
         for group, noise in zip(groups, seeds, strict=True)
     ]
     costs = [len(group.values) for group in groups]
-    shares, explicit = zip(*base.each(_inform, tasks, costs, jobs), strict=True)
+    shares, explicit = zip(*base.each(informed, tasks, costs, jobs), strict=True)
     information = np.stack(shares)
     parts = {
         "infomec_modularity": float(base.concentration(information.T).mean())
@@ -110,6 +120,18 @@ def infomec(
 def _active(codes: np.ndarray, active_range: float) -> np.ndarray:
     ranges = np.ptp(codes, axis=0)
     return ranges > active_range * ranges.max()
+
+
+def _numbered(codes: np.ndarray) -> np.ndarray:
+    """The number of each code among the values of its latent, `(n, latents)`."""
+    columns = [np.unique(column, return_inverse=True)[1] for column in codes.T]
+    most = 1 + max(column.max() for column in columns)
+    if most > MOST_VALUES:
+        raise ValueError(
+            f"`discrete` is for codes with at most {MOST_VALUES} values of each latent. Received: a latent with {most} "
+            "values. Leave it out for continuous codes."
+        )
+    return np.stack(columns, axis=1)
 
 
 def _repeated(codes: np.ndarray, group: base.Groups) -> tuple[np.ndarray, np.ndarray]:
@@ -142,6 +164,23 @@ def _inform(
                 random_state=folded_seed(seed, bits=32),
             )
     return information / entropy, _explicitness(codes, numbers, iterations)
+
+
+def _count(
+    codes: np.ndarray,
+    numbers: np.ndarray,
+    active: np.ndarray,
+    neighbours: int,
+    iterations: int,
+    seed: int,
+) -> tuple[np.ndarray, float]:
+    """As `_inform`, of discrete codes, whose information needs no neighbours and no noise."""
+    (entropy,) = base.mutual_information(numbers[:, None], numbers)
+    information = (
+        base.mutual_information(codes[:, active], numbers) if active.any() else np.zeros(0)
+    )
+    one_hot = np.concatenate([column[:, None] == np.unique(column) for column in codes.T], axis=1)
+    return information / entropy, _explicitness(one_hot.astype(np.float64), numbers, iterations)
 
 
 def _explicitness(codes: np.ndarray, numbers: np.ndarray, iterations: int) -> float:

@@ -13,9 +13,13 @@ from zoo.models.beta_tc_vae import BetaTCVAE as BetaTCVAE
 from zoo.models.beta_vae import BetaVAE as BetaVAE
 from zoo.models.dip_vae import DIPVAE as DIPVAE
 from zoo.models.factor_vae import FactorVAE as FactorVAE
+from zoo.models.fsq_ae import FSQAE as FSQAE
+from zoo.models.hfs_vae import HFSVAE as HFSVAE
 from zoo.models.info_gan import InfoGAN as InfoGAN
 from zoo.models.info_vae import InfoVAE as InfoVAE
 from zoo.models.info_wgan_gp import InfoWGANGP as InfoWGANGP
 from zoo.models.iwae import IWAE as IWAE
 from zoo.models.joint_vae import JointVAE as JointVAE
+from zoo.models.qlae import QLAE as QLAE
+from zoo.models.tripod import Tripod as Tripod
 from zoo.models.vae import VAE as VAE

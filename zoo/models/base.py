@@ -203,6 +203,15 @@ class Model(Steps, Verbs, Compiled, Saving):
         """
         return _latents.codes(latents, self.categories)
 
+    @property
+    def latent_values(self) -> np.ndarray | None:
+        """All values that each latent may take, rising, `(latent_dim, values)`; None where it may be any number."""
+        return None
+
+    def firm(self, images, slack: float) -> np.ndarray:
+        """Which images have codes that do not jump where what the encoder gives is off by `slack`, `(n,)` of bool."""
+        return np.ones(len(images), bool)
+
     def latent_range(self, span: float) -> tuple[float, float]:
         """Least and largest value of a continuous latent within `span` standard deviations of the prior."""
         return -span, span
@@ -283,8 +292,7 @@ class Model(Steps, Verbs, Compiled, Saving):
             self.image_shape,
             self.likelihood.outputs_per_value,
             seed=self.seed_for(1),
-            dtype=self.dtype_policy,
-            **kwargs,
+            **{"dtype": self.dtype_policy, **kwargs},
         )
 
     def seed_for(self, network: int) -> int | None:

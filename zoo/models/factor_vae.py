@@ -19,7 +19,8 @@ from zoo.schedules import Schedule, check_weight, value_at
 class FactorVAE(LatentAdversarial):
     """FactorVAE: a VAE whose aggregate posterior is driven towards independent latents.
 
-        loss = reconstruction + KL + gamma * TC,   TC = KL(q(z) || prod_j q(z_j)) ~ E_q(z)[D_0(z) - D_1(z)]
+        loss = reconstruction + KL + gamma * TC
+        TC   = KL(q(z) || prod_j q(z_j)) ~ E_q(z)[D_0(z) - D_1(z)]
 
     D is a discriminator with two logits: 0 for latents of q(z), 1 for latents whose dimensions were permuted across
     a batch. Each step updates the VAE on one batch, then the discriminator on the same latents (without a gradient

@@ -29,3 +29,5 @@ from zoo.networks.convolutional import image_discriminator as image_discriminato
 from zoo.networks.dense import dense_decoder as dense_decoder
 from zoo.networks.dense import dense_encoder as dense_encoder
 from zoo.networks.dense import discriminator as discriminator
+from zoo.networks.modulated import modulated_decoder as modulated_decoder
+from zoo.networks.modulated import normalized_encoder as normalized_encoder

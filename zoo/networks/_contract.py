@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from zoo.utils.texts import first_line
+
 
 def check_network(network, role: str, input_shape: Sequence[int], output_shape: Sequence[int]):
     """Returns `network` if it maps batches of `input_shape` to batches of `output_shape`.
@@ -24,7 +26,7 @@ def check_network(network, role: str, input_shape: Sequence[int], output_shape: 
     try:
         spec = network(keras.Input(input_shape))
     except (ValueError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise ValueError(f"{expected} It does not take that input: {reason}") from None
     if not hasattr(spec, "shape"):
         raise ValueError(f"{expected} Received one with several outputs.")

@@ -7,7 +7,10 @@ import keras
 import numpy as np
 from keras import layers
 
+from zoo.networks.layers import Conv2DTranspose
+
 SMALLEST_MAP = 4
+KERNEL, STRIDE = 4, 2  # of a convolution that halves a map, or doubles it
 
 
 def filters_of(image_shape: Sequence[int]) -> list[int]:
@@ -56,3 +59,29 @@ def initializers(seed: int | None) -> Iterator[keras.Initializer]:
     while True:
         one = None if seed is None else int(random.integers(2**31))
         yield keras.initializers.HeUniform(seed=one)
+
+
+def map_sizes(size: Sequence[int], halvings: int) -> list[tuple[int, int]]:
+    """Height and width of the image and after each convolution of stride 2."""
+    sizes = [tuple(size)]
+    for _ in range(halvings):
+        height, width = sizes[-1]
+        sizes.append((math.ceil(height / STRIDE), math.ceil(width / STRIDE)))
+    return sizes
+
+
+def upsample(x, size: tuple[int, int], channels: int, initializer, name: str, **common):
+    """A transposed convolution of stride 2, cropped to `size`."""
+    x = Conv2DTranspose(
+        channels,
+        KERNEL,
+        STRIDE,
+        padding="same",
+        kernel_initializer=initializer,
+        name=name,
+        **common,
+    )(x)
+    excess = [(0, have - want) for have, want in zip(x.shape[1:3], size, strict=True)]
+    if any(after for _, after in excess):
+        x = layers.Cropping2D(excess, name=f"{name}_crop", dtype=common["dtype"])(x)
+    return x

@@ -10,9 +10,8 @@ import keras
 from keras import layers
 
 from zoo.networks import _parts as parts
-from zoo.networks.layers import Conv2DTranspose
 
-KERNEL, STRIDE = 4, 2
+KERNEL, STRIDE = parts.KERNEL, parts.STRIDE
 
 
 def convolutional_encoder(
@@ -68,27 +67,28 @@ def convolutional_decoder(
     *,
     filters: Sequence[int] | None = None,
     units: int | None = None,
+    activation: str = "relu",
     batch_normalization: bool = False,
     seed: int | None = None,
     dtype=None,
 ) -> keras.Model:
     """Mirror of `convolutional_encoder`, with transposed convolutions; a map too large by an odd size is cropped.
 
-    Arguments as in `zoo.networks`; `filters` are the *encoder's*, which are mirrored; `batch_normalization` says
-    whether each hidden layer is normalised over the batch before its ReLU, as generators of adversarial networks want
-    it.
+    Arguments as in `zoo.networks`; `filters` are the *encoder's*, which are mirrored; `activation` is that of all
+    layers but the last; `batch_normalization` says whether each hidden layer is normalised over the batch before its
+    ReLU, as generators of adversarial networks want it, whatever `activation` is.
 
     Example:
         >>> convolutional_decoder(10, (28, 28, 1)).output_shape
         (None, 28, 28, 1)
     """
     filters, units = parts.sizes_of(image_shape, filters, units)
-    *sizes, smallest = _map_sizes(image_shape[:2], len(filters))
+    *sizes, smallest = parts.map_sizes(image_shape[:2], len(filters))
     weights = parts.initializers(seed)
     if batch_normalization:
         common, finished = {"use_bias": False, "dtype": dtype}, _normalized
     else:
-        common, finished = {"activation": "relu", "dtype": dtype}, _as_it_is
+        common, finished = {"activation": activation, "dtype": dtype}, _as_it_is
     channels = filters[-1] if filters else 1
     x = inputs = keras.Input((latent_dim,), name="latents")
     for index, count in enumerate((units, math.prod(smallest) * channels)):
@@ -98,10 +98,12 @@ def convolutional_decoder(
     x = layers.Reshape((*smallest, channels), dtype=dtype)(x)
     for index, (size, count) in enumerate(zip(sizes[:0:-1], filters[-2::-1], strict=True)):
         name = f"deconv_{index}"
-        x = finished(_upsample(x, size, count, next(weights), name=name, **common), name, dtype)
+        x = finished(
+            parts.upsample(x, size, count, next(weights), name=name, **common), name, dtype
+        )
     outputs = image_shape[-1] * outputs_per_value
     if filters:
-        x = _upsample(x, sizes[0], outputs, next(weights), name="deconv_out", dtype=dtype)
+        x = parts.upsample(x, sizes[0], outputs, next(weights), name="deconv_out", dtype=dtype)
     else:
         x = layers.Conv2D(
             outputs, 1, kernel_initializer=next(weights), name="conv_out", dtype=dtype
@@ -134,32 +136,6 @@ def image_discriminator(
         name="discriminator",
         **kwargs,
     )
-
-
-def _map_sizes(size: Sequence[int], halvings: int) -> list[tuple[int, int]]:
-    """Height and width of the image and after each convolution of stride 2."""
-    sizes = [tuple(size)]
-    for _ in range(halvings):
-        height, width = sizes[-1]
-        sizes.append((math.ceil(height / STRIDE), math.ceil(width / STRIDE)))
-    return sizes
-
-
-def _upsample(x, size: tuple[int, int], channels: int, initializer, name: str, **common):
-    """A transposed convolution of stride 2, cropped to `size`."""
-    x = Conv2DTranspose(
-        channels,
-        KERNEL,
-        STRIDE,
-        padding="same",
-        kernel_initializer=initializer,
-        name=name,
-        **common,
-    )(x)
-    excess = [(0, have - want) for have, want in zip(x.shape[1:3], size, strict=True)]
-    if any(after for _, after in excess):
-        x = layers.Cropping2D(excess, name=f"{name}_crop", dtype=common["dtype"])(x)
-    return x
 
 
 def _normalized(x, name: str, dtype):

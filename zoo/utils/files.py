@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.utils.layouts import Layout
+from zoo.utils.texts import first_line
 
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"
@@ -261,7 +262,17 @@ def disk_error(text: str, path: str | os.PathLike | None = None) -> OSError | No
 def reason_of(error: OSError) -> str:
     """Why something was not written, without the names of files that are no user's."""
     known = disk_error(str(error)) or error
-    return known.strerror or str(error).partition("\n")[0]
+    return known.strerror or first_line(error)
+
+
+def not_written(path: str | os.PathLike, error: OSError, place: str = "place") -> str:
+    """What to tell of a file or folder that the disk did not take; `place` says what else can be chosen.
+
+    Example:
+        >>> not_written("a.png", OSError(28, "No space left on device"))
+        'Cannot write a.png: No space left on device. Nothing was written. Make room, or choose another place.'
+    """
+    return f"Cannot write {path}: {reason_of(error)}. Nothing was written. Make room, or choose another {place}."
 
 
 @contextlib.contextmanager
@@ -272,9 +283,7 @@ def _disk_errors(path: str | os.PathLike) -> Iterator[None]:
     except OSError as error:
         if error.errno not in DISK and disk_error(str(error)) is None:
             raise
-        raise OSError(
-            f"Cannot write {path}: {reason_of(error)}. Nothing was written. Make room, or choose another place."
-        ) from error
+        raise OSError(not_written(path, error)) from error
 
 
 def _partial(path: Path) -> Path:

@@ -86,10 +86,10 @@ def litert(
     files.check_new(path, overwrite, layouts.LITERT)
     need("ai_edge_litert", extra="litert")
     model = in_float32(model)
-    given = _fidelity.inputs(model, images, list(SIGNATURES))
+    tolerance = TOLERANCES[precision] if tolerance is None else tolerance
+    given = _fidelity.inputs(model, images, list(SIGNATURES), tolerance)
     content = _converted(model, given, precision, batch)
     errors = _measured(model, content, given, precision, batch)
-    tolerance = TOLERANCES[precision] if tolerance is None else tolerance
     _fidelity.check(errors, tolerance, f"The {precision} LiteRT file")
     files.target_of(path).parent.mkdir(parents=True, exist_ok=True)
     with files.whole_file(path) as partial:

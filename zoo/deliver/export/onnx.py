@@ -58,7 +58,7 @@ def onnx(
     model = in_float32(model)
     functions = _functions.of(model)
     protos = {part: _converted(functions[name], model) for part, name in PARTS.items()}
-    given = _fidelity.inputs(model, images, list(PARTS.values()))
+    given = _fidelity.inputs(model, images, list(PARTS.values()), tolerance)
     errors = _fidelity.measure(model, _runner(protos), given)
     _fidelity.check(errors, tolerance, "The ONNX file")
     with files.whole_folder(path, overwrite=overwrite, layout=layouts.ONNX) as folder:

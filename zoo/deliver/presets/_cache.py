@@ -11,7 +11,7 @@ from pathlib import Path
 from zoo.deliver.presets import _integrity as integrity
 from zoo.deliver.presets._integrity import Damaged
 from zoo.deliver.presets._transfer import Unavailable
-from zoo.utils.files import PARTIAL
+from zoo.utils.files import PARTIAL, not_written
 
 try:
     import fcntl
@@ -80,7 +80,4 @@ def settle(folder: Path, out: Path, only: str = "") -> None:
 
 
 def cannot_write(out: Path, error: OSError) -> Unavailable:
-    return Unavailable(
-        f"Cannot write {out}: {error.strerror or error}. Make room, or choose another folder "
-        f"(environment variable {CACHE})."
-    )
+    return Unavailable(not_written(out, error, f"folder (environment variable {CACHE})"))

@@ -14,6 +14,7 @@ from zoo.deliver import export
 from zoo.deliver.presets import _trusted as trusted
 from zoo.deliver.presets._integrity import Damaged
 from zoo.utils import files, registry
+from zoo.utils.texts import one_line
 
 FILE = "config.json"
 SLACK = 2**30  # bytes of weights that a model may have beyond those that its preset holds
@@ -49,7 +50,7 @@ def read(folder: Path) -> dict:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise Damaged(f"{file} cannot be read: {_line(error)}") from None
+        raise Damaged(f"{file} cannot be read: {_cause(error)}") from None
     base = registry.get("models", "vae")
     name = config.get("registered_name") if isinstance(config, dict) else None
     cls = keras.saving.get_registered_object(name) if isinstance(name, str) else None
@@ -78,7 +79,7 @@ def model_of(config: dict, folder: Path) -> keras.Model:
         with _no_more_weights_than(most):
             layer, cause = trusted.culprit(config) or (config.get("class_name"), error)
         raise Damaged(
-            f"{folder / FILE} describes no model that can be made: {layer!r}: {_line(cause)}"
+            f"{folder / FILE} describes no model that can be made: {layer!r}: {_cause(cause)}"
         ) from None
     return model
 
@@ -131,14 +132,11 @@ def _described(layer: keras.Layer) -> str:
 def _unfit(name: str, error: Exception) -> ValueError:
     return ValueError(
         f'Expected layers that can be made anew from their `get_config()`. Received: layer "{name}", '
-        f"which cannot: {_line(error)}"
+        f"which cannot: {_cause(error)}"
     )
 
 
-def _line(error: Exception) -> str:
-    """What an error says, in one line that is not long."""
-    _, _, cause = str(error).rpartition(
-        "Exception encountered: "
-    )  # Keras' way to tell of another error
-    text = " ".join(cause.split()) or type(error).__name__
-    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 4] + " ..."
+def _cause(error: Exception) -> str:
+    """What an error says, of one that Keras tells of the error behind it, in one line that is not long."""
+    _, _, cause = str(error).rpartition("Exception encountered: ")
+    return one_line(cause.strip() or type(error).__name__, LONGEST_REASON)

@@ -13,6 +13,7 @@ from zoo.deliver.presets import _integrity as integrity
 from zoo.deliver.presets._integrity import SUMS, Damaged
 from zoo.deliver.presets._transfer import Unavailable
 from zoo.utils.extras import need
+from zoo.utils.texts import first_line
 
 SCHEME = "hf://"
 PLACE = re.compile(r"hf://([\w.\-]+/[\w.\-]+)(?:@([\w.\-/]+))?")
@@ -193,20 +194,16 @@ def _as_unavailable(place: str) -> Iterator[None]:
     except (FileExistsError, Unavailable):
         raise
     except errors.LocalEntryNotFoundError as error:
-        raise _Silent(f"{place}: the Hub does not answer: {_first_line(error)}") from None
+        raise _Silent(f"{place}: the Hub does not answer: {first_line(error)}") from None
     except (errors.RepositoryNotFoundError, errors.EntryNotFoundError) as error:
         raise Unavailable(
-            f"{place}: there is no such preset on the Hub, or it is private: {_first_line(error)}"
+            f"{place}: there is no such preset on the Hub, or it is private: {first_line(error)}"
         ) from None
     except errors.HfHubHTTPError as error:
-        raise Unavailable(f"{place}: {_first_line(error)}") from None
+        raise Unavailable(f"{place}: {first_line(error)}") from None
     except (OSError, *line) as error:
-        reason = f"{type(error).__name__}: {_first_line(error)}"
+        reason = f"{type(error).__name__}: {first_line(error)}"
         raise _Silent(f"{place}: the Hub does not answer: {reason}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
 
 
 @contextlib.contextmanager

@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.utils import files
+from zoo.utils.texts import markdown_table
 
 CSV, PUBLISHED = "results.csv", "published.json"
 BOUND = ("reconstruction", "kl", "elbo")
@@ -101,7 +102,7 @@ def results_table(
     """
     rows = [_cells(name, found, sizes[name], cards) for name, found in presets.items()]
     numbers = [place for place, column in enumerate(columns) if column not in ("preset", "data")]
-    return _table(columns, [[row[column] for column in columns] for row in rows], numbers)
+    return markdown_table(columns, [[row[column] for column in columns] for row in rows], numbers)
 
 
 def _cells(name: str, found: Mapping[str, Any], size: int, cards: str) -> dict[str, str]:
@@ -169,12 +170,7 @@ def published_table(
                     f"{study['differs']}{variant}" if first else "",
                 ]
             )
-    return _table(head, rows, numbers=(2, 3))
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int]) -> str:
-    marks = ["---:" if column in numbers else "---" for column in range(len(head))]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, marks, *rows])
+    return markdown_table(head, rows, numbers=(2, 3))
 
 
 def replaced(text: str, name: str, table: str) -> str:

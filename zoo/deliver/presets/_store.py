@@ -16,6 +16,7 @@ from zoo.deliver.presets import _weights as weights
 from zoo.deliver.presets._fetch import find
 from zoo.deliver.presets._integrity import Damaged
 from zoo.utils import files, layouts
+from zoo.utils.texts import first_line
 
 CONFIG, WEIGHTS = configuration.FILE, "model.weights.h5"
 PROBES = 3  # images that a model is compared with itself on
@@ -151,5 +152,5 @@ def _load_weights(model: keras.Model, folder: Path) -> None:
         try:
             model.load_weights(folder / WEIGHTS)
         except (UserWarning, ValueError, KeyError, OSError) as error:
-            reason = str(error).partition("\n")[0]
+            reason = first_line(error)
             raise Damaged(f"{folder / WEIGHTS} holds no weights of this model: {reason}") from None

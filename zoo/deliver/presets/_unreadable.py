@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 from zoo.deliver.presets import _trusted as trusted
+from zoo.utils.texts import first_line
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 LONGEST_REASON = 120
@@ -18,7 +19,7 @@ def why_unreadable(file: Path, error: Exception) -> str:
         file: it exists.
         error: what Keras raised.
     """
-    reason = str(error).strip().partition("\n")[0][:LONGEST_REASON]
+    reason = first_line(error)[:LONGEST_REASON]
     try:
         with file.open("rb") as content:
             start = content.read(len(HDF5))

@@ -20,6 +20,7 @@ import tensorflow as tf
 from zoo.deliver import export
 from zoo.deliver.presets._integrity import Damaged
 from zoo.utils import files
+from zoo.utils.texts import first_line
 
 SAVED_MODEL, DISCRIMINATOR = "1", "discriminator.npz"
 HEAD = 4096  # bytes that an array's file may have beside its numbers
@@ -68,7 +69,7 @@ def _from_saved_model(folder: Path) -> list[np.ndarray]:
         while KEY.format(len(values)) in known:
             values.append(reader.get_tensor(KEY.format(len(values))))
     except (tf.errors.OpError, ValueError, RuntimeError, TypeError, LookupError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
         raise Damaged(f"{folder} holds no weights: {reason}") from None
     return values
 

@@ -29,6 +29,7 @@ class Table:
             asked for.
         traversals: codes along whole random traversals of each factor, `(traversals, values, latents)`; None where
             they were not asked for. See `encode_traversals`.
+        discrete: whether the model's latents take few values each, for metrics that tell such codes from others.
     """
 
     codes: np.ndarray
@@ -37,6 +38,7 @@ class Table:
     reconstruction: np.ndarray | None
     latent_kl: np.ndarray | None
     traversals: list[np.ndarray] | None = None
+    discrete: bool = False
 
 
 def encode(
@@ -78,7 +80,8 @@ def encode(
         None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)
     )
     factors = data.factors(indices) if data.factor_names else None
-    return Table(codes, factors, indices, reconstruction, latent_kl)
+    discrete = model.latent_values is not None
+    return Table(codes, factors, indices, reconstruction, latent_kl, discrete=discrete)
 
 
 def encode_traversals(

@@ -55,6 +55,8 @@ def score(
     """
     name, function, parameters = parsed(metric)
     parameters = {"seed": seed, **parameters}
+    if parameters.get("discrete", True) is None:
+        parameters["discrete"] = table.discrete
     given = {"jobs": jobs, "traversals": table.traversals}
     given = {name: value for name, value in given.items() if takes(function, name)}
     scores, failed = {}, None

@@ -24,10 +24,11 @@ class Traversal:
     Attributes:
         images: `(latents, columns, height, width, channels)` in [0, 1]; rows sorted by falling KL,
             or by falling variance of the codes where the model has no KL. A categorical latent fills the
-            first columns, one for each category; what is left of a row is white.
+            first columns, one for each category, and a quantized one those for its values; what is left of a row is
+            white.
         filled: how many columns of each row hold images, `(latents,)`.
         values: where a moving continuous latent stands in each column, `(columns,)`: the percentile of its codes, or
-            its value where a `span` was asked for; where there is none, the number of the category.
+            its value where a `span` was asked for; where there is none, the number of the category or value.
         latents: which latent moves in each row, `(latents,)`.
         kl: mean KL of each row's latent in nats, `(latents,)`, or None.
         variance: variance of each row's code over the images, `(latents,)`.
@@ -67,14 +68,15 @@ def traverse(
     """Decodes codes in which one latent moves, and the others stay at an image's code.
 
     A latent goes through the percentiles of its codes, from the 1st to the 99th: where codes lie, which may be a small
-    part of the prior. A categorical latent goes through its categories instead.
+    part of the prior. A categorical latent goes through its categories instead, and a quantized one through its values.
 
     Args:
         model: a model of the zoo.
         data: as for `encode`.
         index: the image whose code is kept; default: one drawn by `seed`.
         span: from `-span` to `span` in standard deviations of the prior, as far as it goes, and not in percentiles.
-        columns: values of each continuous latent, from 2 to 500; more, where a categorical latent has more categories.
+        columns: values of each continuous latent, from 2 to 500; more, where a categorical latent has more categories,
+            or a quantized one more values.
         samples: images whose mean KL, or variance of codes, sorts the rows.
         seed: of the draws.
         table: the dataset as encoded, with its terms, whose codes give the percentiles and what a latent knows;
@@ -99,14 +101,12 @@ def traverse(
     kl = None if sorting.latent_kl is None else sorting.latent_kl.mean(axis=0)
     use = variance if kl is None else kl
     latents = np.argsort(-use, kind="stable")
-    # A categorical latent may have more categories than there are columns.
-    widest = max(columns if model.continuous_dim else 1, *model.categories, 1)
-    values, settings = _columns(model, table.codes, span, widest)
+    values, settings = _columns(model, table.codes, span, columns)
     code = model.encode(data.images([index])).mode().numpy()[0]
     rows = [
         _image_of(model.decode(model.moved(code, latent, settings[latent]))) for latent in latents
     ]
-    images = np.ones((len(rows), widest, *data.image_shape), np.float32)
+    images = np.ones((len(rows), len(values), *data.image_shape), np.float32)
     for row, made in zip(images, rows, strict=True):
         row[: len(made)] = made
     told = _best_told(table, data)
@@ -128,7 +128,11 @@ def traverse(
 def _columns(
     model, codes: np.ndarray, span: float | None, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What columns are called, `(count,)`, and each latent's values in them, `(latents, count)`."""
+    """What columns are called, `(columns,)`, and each latent's values in them, `(latents, columns)`."""
+    if model.latent_values is not None:
+        return np.arange(model.latent_values.shape[1]), model.latent_values
+    # A categorical latent may have more categories than there are columns.
+    count = max(count if model.continuous_dim else 1, *model.categories, 1)
     settings = np.tile(np.arange(count, dtype=np.float32), (codes.shape[1], 1))
     if not model.continuous_dim:
         return np.arange(count), settings

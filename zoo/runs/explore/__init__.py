@@ -2,6 +2,7 @@
 
 from zoo.runs.explore._server import LOCAL as LOCAL
 from zoo.runs.explore._server import Explorer as Explorer
+from zoo.runs.explore._server import check_port as check_port
 from zoo.runs.explore._server import serve as serve
 from zoo.runs.explore._shown import SAMPLES as SAMPLES
 from zoo.runs.explore._shown import Shown as Shown

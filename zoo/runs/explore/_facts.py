@@ -23,7 +23,8 @@ def of_model(model, data, samples: int, *, name: str, origin: str) -> dict[str, 
     Returns:
         `latents` has an entry for each slider or row of buttons, sorted by falling KL (by variance of the codes where
         the model has no KL): the number of its latent, `z`; the `column` of the latent vector where it begins; `size`,
-        how many numbers it takes: the categories, or 1; the 1st and 99th percentile of its codes, `low` and `high`; the
+        how many numbers it takes: the categories, or 1; of a quantized latent the `values` that it may take, else None;
+        the 1st and 99th percentile of its codes, `low` and `high`; the
         factor that it knows best with the share of its entropy, `told`; whether it is `unused`. `shares` has a row for
         each factor and a column for each entry of `latents`.
 
@@ -62,7 +63,8 @@ def of_model(model, data, samples: int, *, name: str, origin: str) -> dict[str, 
 
 def _latent(model, z: int, kl, variance, limits) -> dict[str, Any]:
     """One latent's slider, or row of buttons."""
-    continuous = model.continuous_dim
+    values = None if model.latent_values is None else model.latent_values[z].tolist()
+    continuous = model.continuous_dim if values is None else model.latent_dim
     which = z - continuous
     use, least = (variance[z], UNUSED["variance"]) if kl is None else (kl[z], UNUSED["kl"])
     low, high = map(float, limits)
@@ -72,6 +74,7 @@ def _latent(model, z: int, kl, variance, limits) -> dict[str, Any]:
         "z": int(z),
         "column": int(z if which < 0 else continuous + sum(model.categories[:which])),
         "size": 1 if which < 0 else int(model.categories[which]),
+        "values": values,
         "kl": None if kl is None else float(kl[z]),
         "variance": float(variance[z]),
         "low": low,

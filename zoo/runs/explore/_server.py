@@ -117,6 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "zoo", ""
     timeout = IDLE
+    disable_nagle_algorithm, wbufsize = True, -1  # an answer leaves at once, and whole
     kinds: ClassVar = {"encode": "image_shape", "decode": "latent_dim"}
 
     def do_GET(self) -> None:
@@ -228,6 +229,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not np.isfinite(numbers).all():
             raise Refused(HTTPStatus.BAD_REQUEST, "Expected finite numbers.")
         return numbers
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises `OSError` unless a server could listen there now: before models are loaded."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            line.bind((host, port))
+            line.listen(1)
+        except OSError as error:
+            raise _cannot_listen(error, host, port) from None
 
 
 def serve(server: Explorer, opened: Callable[[str], object] | None = None) -> None:

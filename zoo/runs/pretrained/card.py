@@ -9,6 +9,7 @@ from zoo import datasets
 from zoo.runs.pretrained._front import front_matter
 from zoo.runs.pretrained.faults import Faults
 from zoo.utils import files, registry
+from zoo.utils.texts import markdown_table
 
 # Licences of data that are not rendered by the zoo.
 LICENCES = {"digits": "CC BY 4.0, UCI Machine Learning Repository"}
@@ -111,7 +112,7 @@ def card(folder: str | os.PathLike, name: str | None = None) -> str:
             "training": _facts(training, how),
             "provenance": f"\n{training['provenance']}\n" if training.get("provenance") else "",
             "rule_text": _rule(training),
-            "candidates": _table(
+            "candidates": markdown_table(
                 ["seed", training["rule"]],
                 [(row["seed"], _number(row["value"])) for row in training["candidates"]],
             ),
@@ -160,7 +161,7 @@ def _beside(how: Mapping[str, Any]) -> str:
         rows = [(name, _number(value)) for name, value in held_out["scores"].items()]
         text += (
             f"\nOn {held_out['samples']:,} images of `{held_out['data']}`, which it did not learn from:\n\n"
-            f"{_table(['held out', 'value'], rows)}\n"
+            f"{markdown_table(['held out', 'value'], rows)}\n"
         )
     if scale:
         text += (
@@ -186,7 +187,7 @@ def _facts(training: Mapping[str, Any], how: Mapping[str, Any]) -> str:
         ("time", f"{training['seconds']:,.0f} s on {training['hardware']}"),
         ("commit", training["commit"] or "none of the zoo: not from a checkout"),
     ]
-    return _table(["", ""], rows)
+    return markdown_table(["", ""], rows)
 
 
 def _forms(made: Mapping[str, Mapping[str, Any]]) -> str:
@@ -194,14 +195,14 @@ def _forms(made: Mapping[str, Mapping[str, Any]]) -> str:
         (name, f"{row['bytes']:,}", f"{row['encode_ms']:.2f}", f"{row['decode_ms']:.2f}")
         for name, row in made.items()
     ]
-    return _table(["form", "bytes", "encode", "decode"], rows)
+    return markdown_table(["form", "bytes", "encode", "decode"], rows)
 
 
 def _terms(first: Mapping[str, float], last: Mapping[str, float]) -> str:
     head = ["", f"updates to {first['step']:,}", f"updates to {last['step']:,}"]
     names = [name for name in last if name not in ("step", "seconds")]
     rows = [(name, _number(first.get(name)), _number(last[name])) for name in names]
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _scores(scores: Mapping[str, float], how: Mapping[str, Any]) -> str:
@@ -218,7 +219,7 @@ def _scores(scores: Mapping[str, float], how: Mapping[str, Any]) -> str:
             rows.append(
                 (shown, entry, _number(scores[entry]), _number(how["untrained"].get(entry)))
             )
-    return _table(["metric", "entry", "value", "untrained"], rows)
+    return markdown_table(["metric", "entry", "value", "untrained"], rows)
 
 
 def _told(factors: Iterable[Mapping[str, Any]]) -> str:
@@ -232,7 +233,9 @@ def _told(factors: Iterable[Mapping[str, Any]]) -> str:
         )
         for row in factors
     ]
-    return _table(["factor", "best latent", "of its entropy", "second", "of its entropy"], rows)
+    return markdown_table(
+        ["factor", "best latent", "of its entropy", "second", "of its entropy"], rows
+    )
 
 
 def _failures(how: Mapping[str, Any]) -> str:
@@ -249,12 +252,7 @@ def _files(made: Mapping[str, Mapping[str, Any]]) -> str:
         for file, row in made.items()
         if "size" in row
     ]
-    return _table(["file", "bytes", "error"], rows)
-
-
-def _table(head: list[str], rows: Iterable[Iterable]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return markdown_table(["file", "bytes", "error"], rows)
 
 
 def _number(value: float | None) -> str:

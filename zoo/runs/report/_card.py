@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from zoo.measure import evaluation
 from zoo.runs.report._origin import versions
 from zoo.utils import hardware
+from zoo.utils.texts import markdown_table
 
 CARD = """\
 # {model} on {data}
@@ -67,5 +68,5 @@ def card(
 
 
 def _table(values: Mapping[str, float]) -> str:
-    rows = [f"| {name} | {value:.4g} |" for name, value in values.items()]
-    return "\n".join(["| | |", "|---|---:|", *rows])
+    rows = [(name, f"{value:.4g}") for name, value in values.items()]
+    return markdown_table(["", ""], rows, numbers=[1])

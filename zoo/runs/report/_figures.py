@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from zoo.measure import evaluation, plots
 from zoo.runs.report._places import suffix_of
 from zoo.utils import files
+from zoo.utils.texts import first_line
 
 
 def pictures(
@@ -38,7 +39,7 @@ def traversal_figure(traversal: evaluation.Traversal, model: keras.Model, data_n
     drawn, labels = live_rows(traversal, model, costs=True)
     idle = [f"z{latent}" for latent in np.sort(np.delete(traversal.latents, drawn))]
     is_percent = traversal.span is None and model.continuous_dim
-    moves = "categories"
+    moves = "categories" if model.latent_values is None else "latents through their values"
     if model.continuous_dim:
         low, high = traversal.values[[0, -1]]
         moves = (
@@ -82,7 +83,8 @@ def _row_label(traversal: evaluation.Traversal, model, row: int, costs: bool) ->
         kl = traversal.kl
         cost = f"variance {traversal.variance[row]:.2g}" if kl is None else f"{kl[row]:.2f} nats"
         cost = f"\n{cost}" if known else f"  {cost}"
-    kind = "" if latent < model.continuous_dim or not costs else "\ncategories"
+    is_category = model.categories and latent >= model.continuous_dim
+    kind = "\ncategories" if is_category and costs else ""
     return f"z{latent}{known}{cost}{kind}"
 
 
@@ -99,7 +101,7 @@ def not_vital(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = first_line(error)
         warnings.warn(f"{what} is left out: {reason}", UserWarning, stacklevel=3)
 
 

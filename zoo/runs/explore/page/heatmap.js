@@ -24,7 +24,7 @@ export function heatmap({ factors, shares }, latents) {
         const cell = button(percent ? String(percent) : "", told, () => latent.play.click());
         cell.setAttribute("aria-label", told);
         cell.style.setProperty("--share", `${percent}%`);
-        cell.classList.toggle("strong", percent > 55);
+        cell.classList.toggle("strong", percent > 77);
         return element("td", {}, cell);
       }),
     ),
@@ -32,7 +32,7 @@ export function heatmap({ factors, shares }, latents) {
   return element(
     "figure",
     { className: "heatmap" },
-    element("figcaption", {}, "What each latent tells of each factor, in % of the factor’s entropy"),
+    element("figcaption", {}, "% of each factor’s entropy that a latent tells"),
     element("div", { className: "scroll" }, element("table", {}, head, ...rows)),
   );
 }

@@ -1,4 +1,4 @@
-// The controls of a code: a slider for each continuous latent, buttons for each categorical one.
+// The controls of a code: a slider for each continuous latent, buttons for each categorical or quantized one.
 
 import { button, element } from "./dom.js";
 
@@ -19,9 +19,10 @@ function titleOf({ z, told }) {
   );
 }
 
-function costOf({ kl, variance, low, high, size }) {
+function costOf({ kl, variance, low, high, size, values }) {
   const cost = kl === null ? `variance ${short(variance)}` : `${short(kl)} nats`;
-  const range = size > 1 ? `${size} categories` : `${short(low)} … ${short(high)}`;
+  const kinds = values ? `${values.length} values` : `${size} categories`;
+  const range = values || size > 1 ? kinds : `${short(low)} … ${short(high)}`;
   const title =
     "KL divergence from the prior (variance, where there is none); 1st to 99th percentile of its codes";
   return element("small", { title }, `${cost} · ${range}`);
@@ -98,12 +99,12 @@ class Slider extends Latent {
   }
 }
 
-class Categories extends Latent {
+/** Buttons, one for each thing that a latent can be. */
+class Choice extends Latent {
   makeControl() {
-    const { z, size } = this.facts;
-    this.buttons = Array.from({ length: size }, (_, category) =>
-      button(String(category), `z${z}: category ${category}`, () => {
-        this.choose(category);
+    this.buttons = this.names().map((name, at) =>
+      button(String(at), `z${this.facts.z}: ${name}`, () => {
+        this.choose(at);
         this.onmove(this);
       }),
     );
@@ -114,21 +115,55 @@ class Categories extends Latent {
     this.choose(Math.min(this.buttons.length - 1, Math.floor(phase * this.buttons.length)));
   }
 
-  choose(category) {
-    this.show(this.buttons.map((_, other) => Number(other === category)));
+  choose(at) {
+    this.show(this.numbers(at));
   }
 
   show(values) {
     this.values = [...values];
-    const chosen = this.values.indexOf(Math.max(...this.values));
+    const chosen = this.chosenIn(this.values);
     this.buttons.forEach((one, at) => one.setAttribute("aria-pressed", String(at === chosen)));
   }
+}
+
+class Categories extends Choice {
+  names() {
+    return Array.from({ length: this.facts.size }, (_, category) => `category ${category}`);
+  }
+
+  numbers(category) {
+    return this.buttons.map((_, other) => Number(other === category));
+  }
+
+  chosenIn(values) {
+    return values.indexOf(Math.max(...values));
+  }
+}
+
+class Values extends Choice {
+  names() {
+    return this.facts.values.map((value) => `value ${short(value)}`);
+  }
+
+  numbers(at) {
+    return [this.facts.values[at]];
+  }
+
+  chosenIn([value]) {
+    const distances = this.facts.values.map((one) => Math.abs(one - value));
+    return distances.indexOf(Math.min(...distances));
+  }
+}
+
+function kindOf({ size, values }) {
+  if (values) return Values;
+  return size > 1 ? Categories : Slider;
 }
 
 /** All latents of a model; those that it does not use are folded away. */
 export class Latents {
   constructor(facts, onmove, player) {
-    this.all = facts.map((one) => new (one.size > 1 ? Categories : Slider)(one, onmove, player));
+    this.all = facts.map((one) => new (kindOf(one))(one, onmove, player));
     const used = this.all.filter(({ facts }) => !facts.unused);
     const idle = used.length ? this.all.filter(({ facts }) => facts.unused) : [];
     this.shown = used.length ? used : this.all;

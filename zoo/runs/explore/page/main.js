@@ -26,6 +26,9 @@ function drawn({ latent_dim, prior, latents }) {
     code.fill(0, column, column + size);
     code[column + Math.floor(size * Math.random())] = 1;
   }
+  for (const { column, values } of latents.filter((one) => one.values)) {
+    code[column] = values[Math.floor(values.length * Math.random())];
+  }
   return code;
 }
 

@@ -39,7 +39,7 @@ export class Panel {
 
   /** Models whose codes can be exchanged have the same. */
   get layout() {
-    const sizes = this.facts.latents.map(({ column, size }) => `${column}:${size}`).sort();
+    const sizes = this.facts.latents.map(({ column, size, values }) => `${column}:${size}:${values}`).sort();
     return `${this.facts.prior} ${sizes.join()}`;
   }
 
@@ -49,8 +49,8 @@ export class Panel {
   }
 
   parts() {
-    const { name, kind, image_shape, latent_dim, measured_on } = this.facts;
-    const about = `${kind} · ${image_shape.join(" × ")} · ${latent_dim} latents`;
+    const { name, kind, image_shape, latents, measured_on } = this.facts;
+    const about = `${kind} · ${image_shape.join(" × ")} · ${latents.length} latents`;
     const small = (canvas, label) => element("figure", {}, canvas, element("figcaption", {}, label));
     return [
       element("h2", {}, name),
@@ -138,6 +138,8 @@ export class Panel {
     const now = performance.now();
     this.times = [...this.times.filter((time) => now - time < 1000), now];
     this.rate.textContent = this.times.length > 1 ? `${this.times.length} images/s` : "";
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => (this.rate.textContent = ""), 1000);
     this.place.dataset.drawn = Number(this.place.dataset.drawn ?? 0) + 1;
   }
 

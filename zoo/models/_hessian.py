@@ -1,0 +1,103 @@
+"""How much the latents of a decoder interact: the normalized Hessian penalty, by differences of its hidden layers."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+STEP = 0.1  # in standard deviations of the latents
+# Four points for each image and kind of direction: to and fro along the first, to and fro along the second.
+SIDES = np.array([1, -1, 1, -1], np.float32)
+HALVES = np.array([0.5, 0.5, -0.5, -0.5], np.float32)
+LEAST = 1e-10  # of what is divided by
+
+
+def hidden_layers(decoder: keras.Model, names: Sequence[str] | None = None) -> keras.Model:
+    """A network from latents to the outputs of a decoder's layers.
+
+    Args:
+        decoder: a functional `keras.Model`.
+        names: of layers; default: all that have weights, but the last, which makes the outputs; that one alone where
+            there is no other.
+
+    Raises:
+        ValueError: the decoder is no functional model, or has no such layers.
+    """
+    expected = "Expected a functional `decoder`, made of layers whose outputs can be told apart."
+    if not hasattr(decoder, "inputs") or not decoder.inputs:
+        raise ValueError(f"{expected} Received: {type(decoder).__name__}.")
+    layers = {layer.name: layer for layer in decoder.layers}
+    if names is None:
+        weighted = [layer for layer in decoder.layers if layer.weights]
+        chosen = weighted[:-1] or weighted
+    else:
+        unknown = [name for name in names if name not in layers]
+        if unknown or not names:
+            raise ValueError(
+                f"`penalized_layers` must name layers of the decoder: {', '.join(layers)}. "
+                f"Received: {list(names)!r}"
+            )
+        chosen = [layers[name] for name in names]
+    try:
+        outputs = [layer.output for layer in chosen]
+    except AttributeError as error:
+        raise ValueError(f"{expected} {error}") from None
+    if not outputs:
+        raise ValueError(f"{expected} Received one without weights.")
+    return keras.Model(decoder.inputs, outputs)
+
+
+def normalized_penalty(
+    layers: keras.Model, latents: tf.Tensor, deviations: tf.Tensor, seed
+) -> tf.Tensor:
+    """The normalized Hessian penalty of each image, summed over layers, `(batch,)`.
+
+        d(v)  = (f(z + e v s) + f(z - e v s) - 2 f(z)) / e^2,    e = 0.1, s: deviations
+        NHP   = sum over layers of mean Var[d(v), v Rademacher] / mean Var[d(v), v Gaussian]
+
+    with variances over two directions v and means over the outputs of a layer. A direction of signs sees the Hessian's
+    off-diagonal alone, a Gaussian one all of it: the ratio is 0 for a sum of functions of single latents, and no scale
+    of layers changes it.
+
+    Args:
+        layers: from latents to the outputs of several layers; see `hidden_layers`.
+        latents: z, `(batch, latent_dim)`.
+        deviations: `(latent_dim,)`.
+        seed: two integers.
+
+    Reference: Peebles et al., The Hessian Penalty, 2020; Hsu et al., Tripod, 2024, and the authors' code.
+    """
+    steps = deviations * tf.stack(
+        [_signs(tf.shape(latents), seed), _gaussian(tf.shape(latents), seed)]
+    )
+    steps *= STEP * SIDES[:, None]  # (kinds, batch, points, latent_dim)
+    outputs = layers(tf.reshape(latents[:, None] + steps, (-1, latents.shape[1])), training=False)
+    outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+    return tf.add_n([_ratio(layer, tf.shape(latents)[0]) for layer in outputs])
+
+
+def _signs(shape, seed) -> tf.Tensor:
+    """Two Rademacher directions for each image, each twice, `(batch, points, latent_dim)`."""
+    key = tf.random.fold_in(seed, 0)
+    signs = tf.random.stateless_uniform(_two(shape), key, 0, 2, tf.int32)
+    return tf.repeat(2.0 * tf.cast(signs, tf.float32) - 1.0, 2, axis=1)
+
+
+def _gaussian(shape, seed) -> tf.Tensor:
+    """Two Gaussian directions for each image, each twice, `(batch, points, latent_dim)`."""
+    normal = tf.random.stateless_normal(_two(shape), tf.random.fold_in(seed, 1))
+    return tf.repeat(normal, 2, axis=1)
+
+
+def _two(shape) -> tf.Tensor:
+    return tf.stack([shape[0], 2, shape[1]])
+
+
+def _ratio(outputs, batch) -> tf.Tensor:
+    """That of one layer, `(batch,)`."""
+    points = tf.reshape(tf.cast(outputs, tf.float32), (2 * batch, len(SIDES), -1))
+    # Of two numbers the variance is the square of half their difference, in which f(z) cancels.
+    halves = tf.linalg.matvec(points, HALVES / STEP**2, transpose_a=True)
+    of_signs, of_gaussians = tf.split(tf.reduce_mean(tf.square(halves), axis=-1), 2)
+    return of_signs / (of_gaussians + LEAST)
