@@ -77,8 +77,9 @@ def same_noise(monkeypatch):
     def uniform(shape, seed, minval=0, maxval=None, dtype=tf.float32, name=None, alg=None):
         seed = tf.cast(seed, tf.int64)
         if dtype != tf.float32:
-            assert minval is None
-            return tf.cast(_random.integers(shape, seed), dtype)
+            found = _random.integers(shape, seed)
+            within = found if minval is None else minval + tf.math.floormod(found, maxval - minval)
+            return tf.cast(within, dtype)
         low, high = float(minval or 0), float(1 if maxval is None else maxval)
         return low + (high - low) * _random.uniform(shape, seed)
 
