@@ -196,6 +196,28 @@ def test_the_codebook_learns_alike_in_float16():
     np.testing.assert_allclose(moved[1], moved[0], atol=0.05 * np.abs(moved[0]).max())
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("cls", [models.QLAE, models.Tripod], ids=lambda cls: cls.__name__)
+def test_own_networks_train_in_half_the_precision(cls, policy, binary_digits):
+    settings = {"filters": 2, "units": 4}
+    of_decoder = "float32" if cls is models.Tripod else policy
+    model = cls(
+        SHAPE,
+        LATENTS,
+        encoder=networks.normalized_encoder(SHAPE, LATENTS, seed=0, dtype=policy, **settings),
+        decoder=networks.modulated_decoder(LATENTS, SHAPE, seed=1, dtype=of_decoder, **settings),
+        seed=0,
+    )
+    model.compile()
+    before = [variable.numpy() for variable in model.trainable_variables]
+    history = model.fit(binary_digits, batch_size=16, epochs=4, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    after = [variable.numpy() for variable in model.trainable_variables]
+    assert all((a != b).any() for a, b in zip(before, after, strict=True))
+    codes = model.encode(binary_digits[:4]).mean()
+    assert codes.dtype == model.decode(codes).mean().dtype == tf.float32
+
+
 @pytest.mark.parametrize("arguments", [{"values": 1}, {"values": 2.5}, {"commitment_weight": -1}])
 def test_qlae_refuses(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
@@ -327,6 +349,13 @@ def test_tripod_refuses_a_decoder_without_a_graph():
 
     with pytest.raises(ValueError, match="functional `decoder`"):
         models.Tripod(SHAPE, LATENTS, decoder=Opaque())
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_tripod_refuses_a_decoder_in_half_the_precision(policy):
+    decoder = networks.convolutional_decoder(LATENTS, SHAPE, dtype=policy)
+    with pytest.raises(ValueError, match="dtype='float32'"):
+        models.Tripod(SHAPE, LATENTS, decoder=decoder)
 
 
 def test_tripods_decoder_computes_in_float32_in_any_precision():

@@ -62,6 +62,18 @@ for name, scope in (("one", contextlib.nullcontext()), ("two", strategy.scope())
     sums = [float(np.sum(w)) for w in model.get_weights()]
     found[name] = {"history": history, "scores": scores, "weights": sums}
 
+for name, scope in (("one", contextlib.nullcontext()), ("two", strategy.scope())):
+    with scope:
+        shape = (8, 8, 1)
+        model = models.QLAE(
+            shape, 3, encoder=network(shape, 3), decoder=network((3,), 64, shape), seed=0, quantization_weight=1.0
+        )
+        model.compile(keras.optimizers.SGD(1e-2), keras.optimizers.SGD(1e-2))
+    before = model.codebook.values.numpy()
+    model.fit(images, batch_size=16, epochs=2, shuffle=False, verbose=0)
+    moved = (model.codebook.values.numpy() - before).ravel().tolist()
+    found[f"codebook of {name}"] = {"moved": moved, "weights": [float(np.sum(w)) for w in model.get_weights()]}
+
 with strategy.scope():
     shape = (8, 8, 1)
     model = models.InfoGAN(
@@ -102,6 +114,13 @@ def test_two_replicas_lower_the_loss_of_one_with_that_of_layers_and_weights(foun
 
 def test_two_replicas_evaluate_as_one(found):
     assert found["two"]["scores"] == pytest.approx(found["one"]["scores"], rel=1e-5)
+
+
+def test_two_replicas_learn_the_codebook_of_one(found):
+    one, two = found["codebook of one"], found["codebook of two"]
+    assert max(map(abs, one["moved"])) > 1e-3
+    assert two["moved"] == pytest.approx(one["moved"], abs=1e-5)
+    assert two["weights"] == pytest.approx(one["weights"], abs=1e-4)
 
 
 @pytest.mark.parametrize("part", ["generator", "discriminator"])

@@ -10,6 +10,7 @@ STEP = 0.1  # in standard deviations of the latents
 # Four points for each image and kind of direction: to and fro along the first, to and fro along the second.
 SIDES = np.array([1, -1, 1, -1], np.float32)
 HALVES = np.array([0.5, 0.5, -0.5, -0.5], np.float32)
+HALVED = ("float16", "bfloat16")
 LEAST = 1e-10  # of what is divided by
 
 
@@ -22,7 +23,7 @@ def hidden_layers(decoder: keras.Model, names: Sequence[str] | None = None) -> k
             there is no other.
 
     Raises:
-        ValueError: the decoder is no functional model, or has no such layers.
+        ValueError: the decoder is no functional model, has no such layers, or computes in 16 bits.
     """
     expected = "Expected a functional `decoder`, made of layers whose outputs can be told apart."
     if not hasattr(decoder, "inputs") or not decoder.inputs:
@@ -45,6 +46,13 @@ def hidden_layers(decoder: keras.Model, names: Sequence[str] | None = None) -> k
         raise ValueError(f"{expected} {error}") from None
     if not outputs:
         raise ValueError(f"{expected} Received one without weights.")
+    halved = [layer.name for layer in decoder.layers if layer.compute_dtype in HALVED]
+    if halved:
+        raise ValueError(
+            "Expected a `decoder` that computes in float32, since second differences in 16 bits are rounding: make it "
+            f"with dtype='float32', and the model with any. Received: {halved[0]!r} computes in "
+            f"{decoder.get_layer(halved[0]).compute_dtype}."
+        )
     return keras.Model(decoder.inputs, outputs)
 
 

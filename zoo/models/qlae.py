@@ -59,7 +59,8 @@ class QLAE(QuantizedAutoencoder):
         Shapes, by InfoMEC (InfoM, InfoC, InfoE), published with Tripod: .84, .49, .97; β-VAE .62, .44, .93.
     """
 
-    short_run: ClassVar[dict[str, Any]] = {"quantization_weight": 0.001, "commitment_weight": 0.001}
+    # In the first thousand updates the zoo's default networks carry codes far beyond values that follow no faster.
+    short_run: ClassVar[dict[str, Any]] = {"quantization_weight": 0.1, "commitment_weight": 0.1}
     short_learning_rate: ClassVar[float] = 1e-3
 
     def __init__(

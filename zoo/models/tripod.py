@@ -40,10 +40,10 @@ class Tripod(FSQAE):
         information_weight: weight >= 0 of KLM per pixel, or a schedule. 1e-4 for 3D Shapes.
         hessian_weight: weight >= 0 of NHP per pixel, or a schedule. 1e-2 for 3D Shapes.
         penalized_layers: names of the decoder's layers that NHP looks at; default: all that have weights, but the last.
-        **kwargs: of `FSQAE`: `levels`. A `decoder` is a functional model.
+        **kwargs: of `FSQAE`: `levels`. A `decoder` is a functional model that computes in float32.
 
     Raises:
-        ValueError: an argument is out of range, or a `decoder` is no functional model with these layers.
+        ValueError: an argument is out of range, or a `decoder` is no functional model with these layers in float32.
 
     Example:
         >>> import numpy as np

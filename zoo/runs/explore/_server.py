@@ -6,6 +6,7 @@ import http.server
 import ipaddress
 import math
 import socket
+import sys
 import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
@@ -107,7 +108,9 @@ class Explorer(http.server.ThreadingHTTPServer):
         return self.host in ("", "0.0.0.0", "::")
 
     def handle_error(self, request, client_address) -> None:
-        """Says nothing of browsers that went away."""
+        """Says nothing of browsers that went away, and tells other errors, which are none of theirs."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -2,9 +2,9 @@
 
 import { element } from "./dom.js";
 
-/** Text with `code`, **bold** and [links](address). */
+/** Text with `code`, **bold**, *emphasis* and [links](address). */
 function inline(text) {
-  const parts = text.split(/(`[^`]+`|\*\*[^*]+\*\*|!?\[[^\]]*\]\([^)\s]+\))/);
+  const parts = text.split(/(`[^`]+`|\*\*[^*]+\*\*|\*[^*\s][^*]*\*|!?\[[^\]]*\]\([^)\s]+\))/);
   return parts.map((part) => {
     const link = /^(!?)\[([^\]]*)\]\(([^)\s]+)\)$/.exec(part);
     if (link) {
@@ -14,6 +14,7 @@ function inline(text) {
     }
     if (/^`.+`$/.test(part)) return element("code", {}, part.slice(1, -1));
     if (/^\*\*.+\*\*$/.test(part)) return element("b", {}, part.slice(2, -2));
+    if (/^\*.+\*$/.test(part)) return element("em", {}, part.slice(1, -1));
     return part;
   });
 }
@@ -39,22 +40,32 @@ function table(lines) {
   );
 }
 
+/** Lines that begin with a dash, and those that go on with them. */
+function list(lines) {
+  const items = lines.join("\n").split(/^- /m).slice(1);
+  return element("ul", {}, ...items.map((item) => element("li", {}, ...inline(item.replace(/\s+/g, " ")))));
+}
+
+function block(lines) {
+  if (lines.every((line) => line.trim().startsWith("|"))) return table(lines);
+  return lines[0].startsWith("- ") ? list(lines) : element("p", {}, ...inline(lines.join(" ")));
+}
+
 export function card(markdown) {
   const made = [];
-  const blocks = markdown.split(/(^```[^]*?^```$)/m);
-  for (const block of blocks) {
-    if (block.startsWith("```")) {
-      made.push(element("pre", {}, block.split("\n").slice(1, -1).join("\n")));
+  const parts = markdown.split(/(^```[^]*?^```$)/m);
+  for (const part of parts) {
+    if (part.startsWith("```")) {
+      made.push(element("pre", {}, part.split("\n").slice(1, -1).join("\n")));
       continue;
     }
-    for (const paragraph of block.split(/\n\s*\n/)) {
+    for (const paragraph of part.split(/\n\s*\n/)) {
       const lines = paragraph.split("\n").filter((line) => line.trim());
       if (!lines.length) continue;
       const heading = /^(#{1,6})\s+(.*)$/.exec(lines[0]);
       if (heading) made.push(element("h4", {}, ...inline(heading[2])));
       const rest = heading ? lines.slice(1) : lines;
-      if (rest.length && rest.every((line) => line.trim().startsWith("|"))) made.push(table(rest));
-      else if (rest.length) made.push(element("p", {}, ...inline(rest.join(" "))));
+      if (rest.length) made.push(block(rest));
     }
   }
   return made;

@@ -47,3 +47,15 @@ export function latest(work) {
     return running;
   };
 }
+
+/** Marks a place as busy while some work goes on in it. */
+export async function busy(place, work) {
+  place.dataset.works = Number(place.dataset.works ?? 0) + 1;
+  place.ariaBusy = "true";
+  try {
+    return await work();
+  } finally {
+    place.dataset.works -= 1;
+    place.ariaBusy = String(place.dataset.works !== "0");
+  }
+}

@@ -1,6 +1,6 @@
 // One model: its picture, its latents, its heat map, its card.
 
-import { button, element, faultLine, latest, tell } from "./dom.js";
+import { busy, button, element, faultLine, latest, tell } from "./dom.js";
 import { draw } from "./pictures.js";
 import { Latents } from "./latents.js";
 import { heatmap } from "./heatmap.js";
@@ -121,7 +121,7 @@ export class Panel {
   async attempt(work) {
     if (!this.backend) return;
     try {
-      await work();
+      await busy(this.place, work);
       tell(this.fault, null);
     } catch (error) {
       this.player.stop();

@@ -1,6 +1,6 @@
 // Where input pictures come from: a dataset, by its true factors or by chance, or a file of the user's.
 
-import { button, element, faultLine, latest, tell } from "./dom.js";
+import { busy, button, element, faultLine, latest, tell } from "./dom.js";
 import { Sheet, draw, fromFile } from "./pictures.js";
 
 const PLAY = "▶";
@@ -102,7 +102,7 @@ class Factor {
 export class Source {
   /** `oninput(image, shape)` gets each new input; a promise of it that is kept ends the wait for the next. */
   constructor(place, datasets, { player, oninput, onprior }) {
-    Object.assign(this, { datasets, player, oninput });
+    Object.assign(this, { place, datasets, player, oninput });
     this.images = datasets.map((facts, number) => new Images(number, facts));
     this.canvas = element("canvas", { className: "picture", role: "img", "aria-label": "Input" });
     this.fault = faultLine();
@@ -175,7 +175,11 @@ export class Source {
     return this.get(() => this.images[this.number].random());
   }
 
-  async get(image) {
+  get(image) {
+    return busy(this.place, () => this.attempt(image));
+  }
+
+  async attempt(image) {
     try {
       const found = await image();
       tell(this.fault, null);
@@ -192,6 +196,10 @@ export class Source {
     if (!file) return;
     this.player.stop();
     this.file.value = "";
+    await busy(this.place, () => this.attemptFile(file));
+  }
+
+  async attemptFile(file) {
     try {
       const shape = this.datasets[this.number].image_shape;
       const image = await fromFile(file, shape);
