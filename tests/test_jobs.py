@@ -78,8 +78,10 @@ def same_noise(monkeypatch):
         seed = tf.cast(seed, tf.int64)
         if dtype != tf.float32:
             found = _random.integers(shape, seed)
-            within = found if minval is None else minval + tf.math.floormod(found, maxval - minval)
-            return tf.cast(within, dtype)
+            if minval is None:
+                return tf.cast(found, dtype)
+            low, high = (tf.cast(end, tf.int64) for end in (minval, maxval))
+            return tf.cast(low + tf.math.floormod(found, high - low), dtype)
         low, high = float(minval or 0), float(1 if maxval is None else maxval)
         return low + (high - low) * _random.uniform(shape, seed)
 
