@@ -177,7 +177,7 @@ def processes(mark):
 
 
 def stop_node(port):
-    kill(processes(f":{port}"))
+    kill(processes(f":{port}") | processes(f"port={port}"))
 
 
 def kill(pids):
