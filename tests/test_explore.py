@@ -896,6 +896,7 @@ def test_names_factors_and_cards_are_text(visit, tall):
         page.locator("details.card").evaluate("card => card.open = true")
         page.wait_for_timeout(200)
         assert page.evaluate("typeof hacked") == "undefined"
+        assert page.locator("#source .note").inner_text() == "Images of tall.npz."  # no folders
         assert page.locator("img, .card script, b b").count() == 0
         assert page.locator("h2", has_text=ATTACK).count() == 1
         assert page.locator(".factor .name").all_inner_texts() == [ATTACK, "<b>tone</b>"]

@@ -4,11 +4,12 @@ import csv
 import importlib.util
 import json
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from zoo import studies
+from zoo import runs, studies
 from zoo.cli import main
 from zoo.runs import training
 from zoo.studies import _agreement, _elsewhere, _ray, report, session, toml
@@ -180,6 +181,11 @@ def test_a_file_that_is_no_study_is_refused_by_name(text, words, tmp_path):
         (["beta_vae", "--data", "digits", "--steps", "0"], "`steps` must be"),
         (["beta_vae", "--data", "digits", "--checkpoint-every", "0"], "`checkpoint_every` must be"),
         (["none.toml"], "which is not there"),
+        (["beta_vae", "--data", "digits", "--address", "127.0.0.1:1"], "There is no Ray at '127.0.0.1:1'"),
+        (["beta_vae", "--data", "digits", "--address", "ray://there:10001"], "as HOST:PORT"),
+        (["beta_vae", "--data", "digits", "--address", "nowhere.invalid:6379"], "There is no Ray at"),
+        (["beta_vae", "--data", "digits", "--address", "there"], "as HOST:PORT"),
+        (["beta_vae", "--data", "digits", "--gpus", "-1"], "`gpus` must be"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_trains_nothing(arguments, words, tmp_path, monkeypatch):
@@ -478,3 +484,59 @@ def test_without_ray_cells_train_one_after_another_to_the_same_bits(by_ray, tmp_
     assert (tmp_path / "out" / "results.csv").read_bytes() == expected
     refused = zoo(*ARGUMENTS, "--address", "auto", "--out", tmp_path / "other")
     assert (refused.exit_code, "pip install" in refused.stderr) == (2, True)
+
+
+def test_a_search_stops_trials_early_on_scores_taken_during_training(with_ray, tmp_path):
+    from ray import tune
+
+    trainable = studies.trainable("beta_vae", "digits", every=2, metrics="mig", **SMALL)
+    tuner = tune.Tuner(
+        trainable,
+        param_space={"beta": tune.grid_search([1, 8]), "learning_rate": 1e-3},
+        tune_config=tune.TuneConfig(
+            metric="mig",
+            mode="max",
+            scheduler=tune.schedulers.ASHAScheduler(
+                "step", max_t=4, grace_period=2, reduction_factor=2
+            ),
+            max_concurrent_trials=1,
+        ),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), name="search", verbose=0),
+    )
+    found = tuner.fit()
+    assert not found.errors
+    first, second = (result.metrics for result in found)
+    assert first["step"] == 4
+    # The second one goes on only where it is the better of the two after two updates.
+    early = found[0].metrics_dataframe["mig"].iloc[0]
+    assert second["step"] == (4 if found[1].metrics_dataframe["mig"].iloc[0] >= early else 2)
+    best = runs.load_config(Path(found.get_best_result().checkpoint.path) / "run")
+    assert best.settings["beta"] == found.get_best_result().config["beta"]
+    assert best.learning_rate == 1e-3
+    # Prolonged from score to score, it is the run that never stopped.
+    whole = training.train(
+        "beta_vae",
+        "digits",
+        settings={"beta": 1},
+        learning_rate=1e-3,
+        metrics="mig",
+        out=tmp_path / "whole",
+        show_progress=False,
+        **SMALL,
+    )
+    assert first["mig"] == pytest.approx(whole.scores["mig"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model": "beta_va"}, 'Did you mean "beta_vae"'),
+        ({"bta": 3}, 'Did you mean "beta"'),
+        ({"every": 0}, "`every` must be"),
+        ({"metrics": "migg"}, 'Did you mean "mig"'),
+        ({"beta": -1}, "`beta` must be a number >= 0"),
+    ],
+)
+def test_a_search_that_cannot_start_is_refused_by_name(arguments, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        studies.trainable(**{"model": "beta_vae", "data": "digits", **arguments})

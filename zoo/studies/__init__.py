@@ -7,3 +7,4 @@ from zoo.studies.session import Studied as Studied
 from zoo.studies.session import run as run
 from zoo.studies.status import status as status
 from zoo.studies.toml import read as read
+from zoo.studies.tune import trainable as trainable

@@ -38,7 +38,7 @@ def train(job: Job, folder: str, seen: tuple[str, str], keeper) -> Outcome:
             unpack(before, here)
         with _handing_over(here, lambda *what: ray.get(keeper.keep.remote(job.name, turn, *what))):
             outcome = train_in(job, here)
-        ray.get(keeper.keep.remote(job.name, turn, pack(here)))
+        ray.get(keeper.keep.remote(job.name, turn, pack(here), True))
         return outcome
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -68,11 +68,22 @@ class Keeper:
         folder = self.cells / name
         return self.turns[name], pack(folder) if folder.exists() else b""
 
-    def keep(self, name: str, turn: int, archive: bytes) -> None:
+    def keep(self, name: str, turn: int, archive: bytes, is_last: bool = False) -> None:
         """Writes what an attempt handed over, unless a later one has begun."""
-        if turn == self.turns.get(name):
-            with locks.alone_in(self.cells / name):
-                unpack(archive, self.cells / name)
+        if turn != self.turns.get(name):
+            return
+        folder = self.cells / name
+        with locks.alone_in(folder):
+            unpack(archive, folder)
+        if is_last:
+            mark_of(folder).unlink(missing_ok=True)
+        else:
+            mark_of(folder).touch()
+
+
+def mark_of(folder: Path) -> Path:
+    """The file whose age tells when a run was last heard of that is trained elsewhere."""
+    return folder.with_name(f".elsewhere-{folder.name}")
 
 
 def pack(

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import socket
 import uuid
 import warnings
 from pathlib import Path
@@ -14,6 +15,7 @@ from zoo.utils.extras import need
 # A worker trains so many cells before it makes room for a new one: TensorFlow's memory grows.
 CELLS_OF_A_WORKER = 8
 OBJECTS = 2**28  # bytes of a local object store, which holds next to nothing
+ANSWER_SECONDS = 10.0
 TOKEN = ".seen"  # by which a worker knows that it sees the study's folder
 
 
@@ -66,7 +68,12 @@ class Rays:
         """What ended within some seconds, by the cell's name."""
         if not self._running:
             return {}
-        done, _ = self.ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        try:
+            done, _ = self.ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        except self.ray.exceptions.RayError as error:
+            raise OSError(
+                f"Ray is gone ({type(error).__name__}). The same command goes on."
+            ) from None
         return {self._running.pop(reference): self._outcome(reference) for reference in done}
 
     def _outcome(self, reference) -> Outcome:
@@ -93,6 +100,24 @@ class Rays:
         (self.folder / TOKEN).unlink(missing_ok=True)
         if self._owned:
             self.ray.shutdown()
+
+
+def check_address(address: str) -> None:
+    """Raises `ValueError` unless somebody listens there; Ray itself would try for minutes."""
+    if address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        raise ValueError(
+            'Expected the address of a Ray cluster as HOST:PORT, or "auto" on a machine of it. '
+            f"Received: {address!r}"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ValueError(
+            f"There is no Ray at {address!r}: {error}. Start one with: ray start --head"
+        ) from None
 
 
 def connect(ray, jobs: int | None, address: str | None) -> None:

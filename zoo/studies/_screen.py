@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
 from zoo.studies.folder import Progress
@@ -41,13 +41,14 @@ class Screen:
         self._first.pop(name, None)
         self.say(f"{name}: failed: {reason}" if reason else f"{name}: finished")
 
-    def show(self, running: Mapping[str, Progress]) -> None:
-        """Shows all that runs, if it is time to."""
+    def show(self, names: Iterable[str], progress_of: Callable[[str], Progress]) -> None:
+        """Shows the cells that run, if it is time to."""
         now = time.monotonic()
-        for name, progress in running.items():
-            self._first.setdefault(name, (now, progress.step))
         if self.out is None or now < self._next:
             return
+        running = {name: progress_of(name) for name in names}
+        for name, progress in running.items():
+            self._first.setdefault(name, (now, progress.step))
         self._next = now + (REDRAW_SECONDS if self.is_live else LOG_SECONDS)
         lines = [self._line(name, progress, now) for name, progress in running.items()]
         lines.append(self._sum(running, now))

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zoo import runs
-from zoo.studies import toml
+from zoo.studies import _elsewhere, toml
 from zoo.studies.plan import Cell, Study
 from zoo.utils import files, locks, registry
 
@@ -125,7 +125,7 @@ def progress_of(folder: Path) -> Progress:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether somebody trains in a run folder: holds its lock, or wrote to it a moment ago, from elsewhere."""
+    """Whether somebody trains a run: holds its folder's lock, or handed something over a moment ago."""
     if not folder.exists() or (folder / "card.md").exists():
         return False
     try:
@@ -135,8 +135,8 @@ def is_running(folder: Path) -> bool:
         return True
     except OSError:
         pass
-    history = folder / "history.csv"
-    return history.exists() and time.time() - history.stat().st_mtime < FRESH
+    mark = _elsewhere.mark_of(folder)
+    return mark.exists() and time.time() - mark.stat().st_mtime < FRESH
 
 
 def read_failed(folder: Path) -> dict[str, Failure]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,22 @@ LEFT_OUT = ("folder", "images", "settings")  # of what a run tells of itself
 BOUND = ("reconstruction", "kl", "elbo")
 
 
-def table(folder: Path, cells: Iterable[Cell], failed: Mapping[str, Failure]) -> dict[str, list]:
+def table(
+    folder: Path,
+    cells: Collection[Cell],
+    failed: Mapping[str, Failure],
+    known: dict[str, tuple] | None = None,
+) -> dict[str, list]:
     """Columns by name, an entry for each cell that has ended, in the study's order; None where it has no such value.
 
     The columns are `cell`, `block`, `setting`, `state`, the arguments of the run, the settings of all models, then
-    the scores.
+    the scores. `known` keeps rows from call to call.
     """
-    rows = [row for cell in cells if (row := _row(folder, cell, failed)) is not None]
+    known = {} if known is None else known
+    for cell in cells:
+        if cell.name not in known and (row := _row(folder, cell, failed)) is not None:
+            known[cell.name] = row
+    rows = [known[cell.name] for cell in cells if cell.name in known]
     settings = dict.fromkeys(name for given, _ in rows for name in given)
     scores = dict.fromkeys(name for _, found in rows for name in found)
     names = [*settings, *(name for name in scores if name not in settings)]
@@ -55,9 +64,14 @@ def _row(folder: Path, cell: Cell, failed: Mapping[str, Failure]) -> tuple[dict,
     return given, {name: value for name, value in scores.items() if name not in known}
 
 
-def write(folder: Path, cells: Iterable[Cell], failed: Mapping[str, Failure]) -> dict[str, list]:
-    """Writes `results.csv` whole, and gives its columns."""
-    found = table(folder, cells, failed)
+def write(
+    folder: Path,
+    cells: Collection[Cell],
+    failed: Mapping[str, Failure],
+    known: dict[str, tuple] | None = None,
+) -> dict[str, list]:
+    """Writes `results.csv` whole, and gives its columns; arguments as for `table`."""
+    found = table(folder, cells, failed, known)
     write_csv(folder / RESULTS, found)
     return found
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import time
 from collections import deque
@@ -10,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from zoo.runs import training
+from zoo.studies import _ray, report, results, toml
 from zoo.studies import folder as folders
-from zoo.studies import report, results, toml
 from zoo.studies._cell import BUSY, DIED, FINISHED, Job, Outcome
 from zoo.studies._screen import Screen, standard_output
 from zoo.studies._serial import Serial
 from zoo.studies.grid import split
 from zoo.studies.plan import Block, Cell, Study
 from zoo.utils import extras, files, locks, progress
-from zoo.utils.checks import check_integer
+from zoo.utils.checks import check_integer, is_number
 
 TICK = 0.5  # seconds
 MOST_DEATHS = 3  # of a cell's workers in a row, in which its training came no further
@@ -107,6 +108,11 @@ def run(
     folder = files.path_of(out)
     check_integer("checkpoint_every", checkpoint_every, least=1)
     jobs = None if jobs is None else check_integer("jobs", jobs, least=1)
+    if not is_number(gpus) or not 0 <= gpus < math.inf:
+        raise ValueError(f"`gpus` must be a number >= 0. Received: gpus={gpus!r}")
+    if address is not None:
+        extras.need("ray", extra="ray")
+        _ray.check_address(address)
     cells = study.cells()
     check(cells, study.metrics)
     with locks.alone_in(folder):
@@ -177,15 +183,11 @@ def _engine(folder: Path, session: "_Session", jobs: int | None, address: str | 
     try:
         extras.need("ray", extra="ray")
     except ImportError as error:
-        if address is not None:
-            raise
         session.screen.say(
             f"Ray is not installed: cells are trained one after another, on one core. {error}"
         )
         return Serial()
-    from zoo.studies._ray import Rays
-
-    return Rays(folder, jobs, address, gpus)
+    return _ray.Rays(folder, jobs, address, gpus)
 
 
 class _Session:
@@ -216,6 +218,7 @@ class _Session:
         self.running: dict[str, Cell] = {}
         self.deaths: dict[str, tuple[int, int]] = {}
         self.busy: dict[str, float] = {}
+        self.rows: dict[str, tuple] = {}
         self.engine = None
         folders.write_failed(folder, self.failed)
 
@@ -230,7 +233,7 @@ class _Session:
                     self._take(self.running.pop(name), outcome)
                 if interrupted.is_set():
                     raise KeyboardInterrupt
-                self.screen.show({name: self._progress(name) for name in self.running})
+                self.screen.show(self.running, self._progress)
 
     def close(self) -> None:
         """Ends what still trains."""
@@ -251,7 +254,7 @@ class _Session:
     def _take(self, cell: Cell, outcome: Outcome) -> None:
         """Does what an outcome asks for."""
         if outcome.state == FINISHED and self._is_finished(cell):
-            results.write(self.folder, self.cells.values(), self.failed)
+            results.write(self.folder, self.cells.values(), self.failed, self.rows)
             self.screen.ended(cell.name)
         elif outcome.state == BUSY and self._waits(cell):
             self.todo.append(cell)

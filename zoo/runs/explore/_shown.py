@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from zoo.utils.checks import check_integer
 
 SAMPLES = 2_048  # images that KLs, percentiles and the heat map are measured on
 MOST_MODELS = 8
+FOLDERS = re.compile(r"""[^\s'"(),]*[/\\](?=[^\s'"(),/\\])""")
 DRAWN = 512  # images of a model whose own dataset is not here
 
 
@@ -107,16 +109,26 @@ def _images_of(model, path, text: str | None, known: dict) -> tuple[datasets.Dat
         except (ValueError, OSError) as error:
             if not own:
                 raise
-            why = f"{name} is not here: {str(error).partition('. ')[0]}"
+            why = without_folders(f"{name} is not here: {str(error).partition('. ')[0]}")
         else:
             _check_fits(model, path, name, known[name])
-            return known[name], name, ""
+            return known[name], without_folders(name), ""
     made = np.clip(model.sample(DRAWN, 0)[0].numpy(), 0, 1)
     if not np.isfinite(made).all():
         raise ValueError(
             f"Expected a model whose images are finite numbers. Received: {_name_of(path)}, whose samples are not."
         )
     return datasets.load(made), f"the prior of {_name_of(path)}", f" ({why}; pass --data NAME)"
+
+
+def without_folders(text: str) -> str:
+    """A text without the folders of its paths, which are nobody's business where a page is put on the web.
+
+    Example:
+        >>> without_folders("split('data/mine/faces.npz', 0.8, 0.2)[0]"), without_folders("data/faces/")
+        ("split('faces.npz', 0.8, 0.2)[0]", 'faces/')
+    """
+    return FOLDERS.sub("", text)
 
 
 def _check_fits(model, path, name: str, data) -> None:
