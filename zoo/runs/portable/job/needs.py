@@ -1,6 +1,6 @@
 """What a job needs of the machine."""
 
-OLDEST = (0, 7)  # of JAX
+OLDEST = (0, 10)  # of JAX, that has been tried
 
 
 def check_jax(packed_with: str) -> None:
