@@ -232,3 +232,12 @@ def test_joined_correlations_have_no_factor_in_common():
         _correlations.weights(everything, parts),
         rtol=1e-12,
     )
+
+
+def test_a_portable_job_says_that_it_cannot_draw_by_it():
+    from zoo.runs.portable import batches
+
+    with pytest.raises(
+        ValueError, match=r"alike in training\. Received: .*whose factors are correlated"
+    ):
+        batches.needs_of(None, Correlated(Factors(3, 4), "a:b"), 4, 0)

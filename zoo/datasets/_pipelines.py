@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
-from zoo.datasets import _pairs
+from zoo.datasets import _random
 
 RENDERERS = 2  # batches rendered side by side
 READY = 2  # finished batches that wait for the model
@@ -52,26 +51,13 @@ def _rendered(data, indices: tf.data.Dataset, batch_size: int) -> tf.data.Datase
     return images.apply(endless).prefetch(READY).with_options(pipeline_options())
 
 
-def paired(
-    data, draw: Callable, order: np.ndarray | None, labels: bool, start_step: int
-) -> tf.data.Dataset:
+def paired(batch: Callable, start_step: int) -> tf.data.Dataset:
     """The batches of `Dataset.pairs`.
 
     Args:
-        data: the dataset.
-        draw: from a step to the factors of the first and the second images, and which were chosen to change.
-        order: of `data.grid_order`.
-        labels: whether a batch tells which were chosen.
+        batch: from the number of a batch to it; see `_pairs.drawn`.
         start_step: number of the first batch.
     """
-
-    def batch(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        first, second, changed = draw(step)
-        cells = _pairs.cells(tf.concat([first, second], axis=0), data.factor_sizes)
-        images = data.render(cells if order is None else tf.gather(order, cells))
-        images = tf.ensure_shape(images, (2 * first.shape[0], *data.image_shape))
-        return (*tf.split(images, 2), changed) if labels else tuple(tf.split(images, 2))
-
     steps = tf.data.Dataset.counter(start_step)
     pairs = steps.map(batch, num_parallel_calls=RENDERERS, deterministic=True)
     return pairs.prefetch(READY).with_options(pipeline_options())
@@ -97,8 +83,7 @@ def permutation(n: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
         [0, 1, 2, 3, 4]
     """
     key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    draws = tf.random.stateless_uniform([n], key, None, None, tf.int64, alg="philox")
-    return tf.cast(tf.argsort(draws, stable=True), tf.int64)
+    return tf.cast(tf.argsort(_random.integers((n,), key), stable=True), tf.int64)
 
 
 def pipeline_options() -> tf.data.Options:

@@ -226,21 +226,8 @@ class Dataset(abc.ABC):
         batch_size = check_integer("batch_size", batch_size, 1)
         seed = check_integer("seed", seed, 0)
         start_step = check_integer("start_step", start_step, 0)
-        order = self.grid_order()
-        counts = _pairs.check_k(k, self.factor_names, self.factor_sizes)
-        _pairs.check_change(change)
-        correlated = _correlations.PairDraws(self.correlations, differ=change == "differ")
-
-        def draw(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            key = (seed, step)
-            first, second, moved = _pairs.draw_pairs(
-                batch_size, self.factor_sizes, counts, change, key
-            )
-            if self.correlations:
-                first, second = correlated(first, second, moved, _pairs.key_for(key, 4))
-            return first, second, moved
-
-        return _pipelines.paired(self, draw, order, labels, start_step)
+        batch = _pairs.drawn(self, batch_size, k=k, change=change, labels=labels, seed=seed)
+        return _pipelines.paired(batch, start_step)
 
     def traversals(self, indices: np.ndarray, factor: int) -> np.ndarray:
         """Indices of the images that differ from some in one factor alone.

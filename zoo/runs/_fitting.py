@@ -15,6 +15,7 @@ from zoo.runs import Diverged, report
 from zoo.utils import progress
 
 LOG_EVERY = 100
+RUNTIMES = ("tensorflow", "jax")
 
 
 def fit(
@@ -25,13 +26,20 @@ def fit(
     folder: Path,
     checkpoint_every: int,
     show_progress: bool,
+    runtime: str,
 ) -> None:
     start = int(model.optimizer.iterations)
     if start >= config.steps:
         return
     recorder = Recorder(data, config, folder, start, checkpoint_every, show_progress)
     with contextlib.closing(recorder), progress.remembered_interrupt() as recorder.interrupted:
-        model.fit(stream, steps_per_epoch=config.steps - start, verbose=0, callbacks=[recorder])
+        if runtime == "jax":
+            from zoo.runs.portable import fit  # which needs JAX
+
+            fit.fit(model, data, config, recorder)
+        else:
+            steps = config.steps - start
+            model.fit(stream, steps_per_epoch=steps, verbose=0, callbacks=[recorder])
     runs.save_final(model, folder)
 
 
@@ -49,7 +57,7 @@ class Recorder(keras.callbacks.Callback):
     ):
         super().__init__()
         self.data, self.config, self.folder, self.start = data, config, folder, start
-        self.checkpoint_every = checkpoint_every
+        self.log_every, self.checkpoint_every = LOG_EVERY, checkpoint_every
         self.history = [row for row in runs.read_history(folder) if row["step"] <= start]
         self.seconds = self.history[-1]["seconds"] if self.history else 0.0
         self.began = time.monotonic()
@@ -78,11 +86,11 @@ class Recorder(keras.callbacks.Callback):
         order = (name for name in self.model.tracked() if name in logs)
         values = {name: float(np.mean(logs[name])) for name in order}
         self._check_finite(step, values)
-        self.bar.update()
+        self.bar.update(step - self.bar.n)
         is_last = step == self.config.steps
         is_checkpoint = step % self.checkpoint_every == 0
         # Running means are not in a checkpoint, so that each one starts a new row.
-        if step % LOG_EVERY == 0 or is_checkpoint or is_last:
+        if step % self.log_every == 0 or is_checkpoint or is_last:
             self._log(step, values)
             self.model.reset_metrics()
         if is_checkpoint and not is_last:

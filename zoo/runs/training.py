@@ -20,7 +20,7 @@ from zoo.runs._finishing import Run as Run
 from zoo.runs._finishing import curves as curves
 from zoo.runs._model import make_model as make_model
 from zoo.runs._model import settings_of as settings_of
-from zoo.utils import files
+from zoo.utils import files, registry
 from zoo.utils.checks import check_integer
 from zoo.utils.precisions import PRECISIONS as PRECISIONS
 
@@ -43,6 +43,7 @@ def train(
     out: str | os.PathLike | None = None,
     resume: bool = False,
     checkpoint_every: int = CHECKPOINT_EVERY,
+    runtime: str = "tensorflow",
     show_progress: bool = True,
 ) -> Run:
     """Trains a model on a dataset, scores it, draws it and exports it, into a folder.
@@ -71,6 +72,8 @@ def train(
         out: the run's folder; default `runs/MODEL-DATA-seedSEED`.
         resume: whether to continue the run in `out`; a larger `steps` prolongs it.
         checkpoint_every: updates between checkpoints.
+        runtime: what computes the updates: `"tensorflow"`, or `"jax"` on JAX's default device, from the program that
+            TensorFlow traces. Its random numbers differ, and so do the weights; the folder is of the same kind.
         show_progress: whether progress bars are shown.
 
     Warns:
@@ -103,10 +106,9 @@ def train(
         learning_rate=learning_rate,
     )
     check_integer("checkpoint_every", checkpoint_every, least=1)
-    images = datasets.load(config.data)
-    _memory.check(config, images)
+    registry.check_known("runtime", runtime, _fitting.RUNTIMES)
+    config, images = with_images(config)
     metrics = metrics and evaluation.metric_names(metrics, images)
-    config = dataclasses.replace(config, images=fingerprint(images))
     folder = files.path_of(out or runs.default_folder(config))
     folder = files.target_of(folder) if folder.is_symlink() else folder
     if resume:
@@ -117,8 +119,21 @@ def train(
         trained = (resume and runs.restore(folder, config)) or make_model(config, images)
         stream = _model.stream(trained, images, config)
         runs.open_folder(folder, config)
-        _fitting.fit(trained, stream, images, config, folder, checkpoint_every, show_progress)
+        how = checkpoint_every, show_progress, runtime
+        _fitting.fit(trained, stream, images, config, folder, *how)
         return _finishing.finish(trained, images, config, folder, metrics, show_progress)
+
+
+def with_images(config: runs.Config) -> tuple[runs.Config, datasets.Dataset]:
+    """A configuration with the fingerprint of its images, and these.
+
+    Raises:
+        ValueError: there is no such dataset.
+        MemoryError: the machine has not the memory for so many latents, or images in a batch.
+    """
+    images = datasets.load(config.data)
+    _memory.check(config, images)
+    return dataclasses.replace(config, images=fingerprint(images)), images
 
 
 def check(config: runs.Config, metrics: str | Iterable[str] | None = None) -> None:
