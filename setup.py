@@ -34,6 +34,7 @@ OPTIONAL = {
     "lightgbm": ["lightgbm>=4"],
     "ray": ["ray[tune]>=2.50,<3"],
     "hub": ["huggingface_hub>=0.30,<3"],
+    "jax": ["jax>=0.10,<0.11", "flatbuffers>=24.3"],
     "docs": ["pdoc>=15,<17"],
 }
 

@@ -31,7 +31,9 @@ SMALL = {
     "info_gan": {"noise_dim": 4},
     "info_wgan_gp": {"noise_dim": 4, "discriminator_steps": 2},
     "dci": {"trees": 3},
+    "dci_forest": {"trees": 10},
     "downstream": {"train_samples": (100,), "trees": 3},
+    "mig_posterior": {"samples": 300, "log_variances": -3.0},
 }
 
 MODELS = registry.members("models")

@@ -61,8 +61,8 @@ def test_help_lists_commands_in_the_order_of_the_work_with_whole_sentences():
     text = zoo("--help").output.partition("Commands:")[2]
     listed = [line.split()[0] for line in text.splitlines()
               if line.startswith("  ") and line[2] != " "]  # fmt: skip
-    assert listed == ["list", "show", "train", "evaluate", "traverse", "explore", "study", "export",
-                      "make-preset", "rescore", "presets", "download", "serve-config"]  # fmt: skip
+    assert listed == ["list", "show", "train", "evaluate", "traverse", "explore", "study", "pack", "unpack",
+                      "export", "make-preset", "rescore", "presets", "download", "serve-config"]  # fmt: skip
     assert "..." not in text
     words = " ".join(text.split())
     for command in main.commands.values():

@@ -157,6 +157,45 @@ def test_udr_of_runs_is_that_of_their_codes(tmp_path, digits):
     assert 0 < found["udr"] < same["udr"]
 
 
+def test_model_centrality_of_runs_is_that_of_their_images(tmp_path):
+    folders, trained = [], []
+    for seed in range(3):
+        folders.append(write_run(tmp_path / f"{seed}", 4, None, seed=seed))
+        trained.append(models.BetaVAE((8, 8, 1), latent_dim=3, beta=4, seed=seed))
+        trained[-1].compile()
+        trained[-1].save(folders[-1] / "model.keras")
+    how = {"groups": 30, "images": 20, "samples": 100}
+    found = comparison.model_centrality(folders, seed=3, **how)
+    assert found == comparison.model_centrality(folders, seed=3, **how)
+    assert found != comparison.model_centrality(folders, seed=4, **how)
+    assert list(found) == ["model_centrality", *(f"model_centrality_{n}" for n in range(3))]
+    # The literal procedure with images of its own, held to the sampling error of 30 votes.
+    generator, fixed, codes, anything = np.random.default_rng(0), np.arange(30) % 3, [], []
+    for maker in trained:
+        latents = generator.normal(size=(30, 20, 3)).astype("float32")
+        for group, latent in zip(latents, fixed, strict=True):
+            group[:, latent] = group[0, latent]
+        images = maker.decode(latents.reshape(-1, 3)).mean()
+        others = maker.decode(generator.normal(size=(100, 3))).mean()
+        codes.append([m.encode(images).mean().numpy().reshape(30, 20, 3) for m in trained])
+        anything.append([m.encode(others).mean().numpy() for m in trained])
+    literal = zoo.metrics.model_centrality(codes, anything, [fixed] * 3)
+    assert found["model_centrality"] == pytest.approx(literal["model_centrality"], abs=0.15)
+
+
+def test_model_centrality_needs_continuous_latents_with_a_prior(tmp_path):
+    folders = []
+    for seed in range(2):
+        folders.append(write_run(tmp_path / f"{seed}", None, None, "autoencoder", seed=seed))
+        model = models.Autoencoder((8, 8, 1), latent_dim=3, seed=seed)
+        model.compile()
+        model.save(folders[-1] / "model.keras")
+    with pytest.raises(ValueError, match=r"latents are all continuous\. Received: Autoencoder"):
+        comparison.model_centrality(folders)
+    with pytest.raises(ValueError, match="`groups` must be an integer >= 1"):
+        comparison.model_centrality(folders, groups=0)
+
+
 def test_udr_takes_runs_of_one_kind(tmp_path):
     folders = [write_run(tmp_path / "a", 1, None), write_run(tmp_path / "b", 4, None)]
     with pytest.raises(ValueError, match=r"differ in their seed alone. Received: .*a and .*b"):

@@ -211,6 +211,39 @@ def test_traversals_grow_with_the_table(model, grid):
     assert _evaluate._traversals_for(["distances"], grid, more) == 750 // (4 + 5 + 6)
 
 
+def test_metrics_of_samples_get_the_models_variances(model, labelled):
+    found = evaluation.evaluate_in_detail(model, labelled, ["mig_posterior(samples=50)"], seed=2)
+    variance = model.encode(labelled[0][found.table.indices]).variance()
+    np.testing.assert_allclose(found.table.log_variances, np.log(variance), atol=1e-5)
+    expected = zoo.metrics.mig_posterior(
+        found.table.codes,
+        found.table.factors,
+        seed=2,
+        samples=50,
+        log_variances=found.table.log_variances,
+    )
+    assert found.metrics[0].scores == expected
+    assert found.metrics[0].parameters == {"seed": 2, "samples": 50, "without": ()}
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "joint_vae"])
+def test_models_without_a_gaussian_posterior_have_no_mig_of_samples(name, labelled):
+    model = registry.get("models", name)(labelled[0].shape[1:], 3, seed=0)
+    assert evaluation.encode_log_variances(model, labelled, np.arange(9)) is None
+    with pytest.raises(ValueError, match="a model whose latents are all Gaussian"):
+        zoo.evaluate(model, labelled, ["mig_posterior"])
+
+
+def test_all_metrics_of_a_model_without_a_gaussian_posterior(monkeypatch, labelled):
+    known = {name: registry.get("metrics", name) for name in ("mig", "mig_posterior")}
+    monkeypatch.setattr(registry, "names", lambda room: list(known))
+    model = registry.get("models", "autoencoder")(labelled[0].shape[1:], 3, seed=0)
+    with pytest.warns(UserWarning, match="Left out are the metrics that sample it: mig_posterior"):
+        scores = zoo.evaluate(model, labelled, "all")
+    assert "mig" in scores
+    assert "mig_posterior" not in scores
+
+
 def test_traversals_need_every_combination(model, labelled):
     with pytest.raises(ValueError, match="Expected one image for each combination"):
         evaluation.encode_traversals(model, labelled, 2)

@@ -30,7 +30,7 @@ from zoo.metrics import (
 from zoo.utils import registry
 
 pairs = import_module("zoo.metrics.beta_vae_score")._pairs
-purity = import_module("zoo.metrics.dci")._purity
+purity = import_module("zoo.metrics._purity").weighted_purity
 modularities = import_module("zoo.metrics.modularity")._modularities
 regression = import_module("zoo.metrics.downstream")._logistic_regression
 agreement = import_module("zoo.metrics._udr")._agreement
@@ -43,7 +43,12 @@ def grid(*sizes):
 
 FACTORS = np.repeat(grid(3, 4, 5), 20, axis=0)
 PERFECT = FACTORS / FACTORS.std(axis=0) - 1
-SMALL = {"dci": {"trees": 5}, "downstream": {"train_samples": [400], "trees": 5}}
+SMALL = {
+    "dci": {"trees": 5},
+    "dci_forest": {"trees": 20},
+    "downstream": {"train_samples": [400], "trees": 5},
+    "mig_posterior": {"log_variances": -5.0},
+}
 
 
 def score(name, codes, factors=FACTORS, **arguments):
@@ -90,6 +95,33 @@ KNOWN = {
         "dead": (0.9999, 1),
         "noise": (0, 0.15),
     },
+    "dci_forest": {
+        "perfect": (0.7, 1),
+        "turned": (0.2, 0.8),
+        "constant": (0, 0),
+        "duplicated": (0.7, 1),
+        "dead": (0.7, 1),
+        "noise": (0, 0.15),
+    },
+    "dci_lasso": {
+        "perfect": (0.9999, 1),
+        "turned": (
+            0.5,
+            0.65,
+        ),  # 1, and 1 - log 2 / log 3 of two latents: weights 1, sqrt 2 and sqrt 2
+        "constant": (0, 0),
+        "duplicated": (0.9999, 1),
+        "dead": (0.9999, 1),
+        "noise": (0, 1),  # hardly a weight is left, and what is left may be of one factor
+    },
+    "dcimig": {
+        "perfect": (1, 1),
+        "turned": (0.27, 0.7),
+        "constant": (0, 0),
+        "duplicated": (1, 1),  # both copies know of one factor alone
+        "dead": (1, 1),
+        "noise": (0, 0.05),
+    },
     "downstream": {
         "perfect": (1, 1),
         "constant": (0.15, 0.35),
@@ -121,6 +153,22 @@ KNOWN = {
         "dead": (1, 1),
         "noise": (0, 0.4),
     },
+    "jemmig": {
+        "perfect": (1, 1),
+        "turned": (0.4, 0.75),
+        "constant": (0.629, 0.631),  # the mean of log 10 / log (10 * values)
+        "duplicated": (0.629, 0.631),  # no gap: JEMMIG is the factor's entropy
+        "dead": (1, 1),
+        "noise": (0, 0.15),
+    },
+    "mig_posterior": {
+        "perfect": (0.95, 1.0001),
+        "turned": (0.33, 0.8),
+        "constant": (0, 1e-9),
+        "duplicated": (0, 0.05),
+        "dead": (0.95, 1.0001),
+        "noise": (0, 0.1),
+    },
     "modularity": {
         "perfect": (1, 1),
         "turned": (1 / 3, 0.9),
@@ -136,6 +184,14 @@ KNOWN = {
         "duplicated": (0, 0),
         "dead": (0.4, 0.8),
         "noise": (0, 0.05),
+    },
+    "sap_r2": {
+        "perfect": (1, 1),
+        "turned": (1 / 3, 0.34),  # the two turned factors have two latents of R² 1/2 each
+        "constant": (0, 0),
+        "duplicated": (0, 1e-12),
+        "dead": (1, 1),
+        "noise": (0, 0.02),
     },
     "unsupervised": {
         "perfect": (0, 1e-12),

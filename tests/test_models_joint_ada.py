@@ -417,6 +417,53 @@ def test_shared_posteriors_equal_numpy(averaging):
     assert (swapped != shared).any()
 
 
+def which_are_shared(mean, variance, symmetric, threshold):
+    """Latents of pairs below the threshold, by the closed form of the KL, loop by loop; `(pairs, latents)`."""
+    half = len(mean) // 2
+    shared = np.zeros((half, mean.shape[1]), bool)
+    for a in range(half):
+        m, v = mean[[a, a + half]], variance[[a, a + half]]
+        there = 0.5 * (v[0] / v[1] + (m[1] - m[0]) ** 2 / v[1] - 1 + np.log(v[1] / v[0]))
+        back = 0.5 * (v[1] / v[0] + (m[1] - m[0]) ** 2 / v[0] - 1 + np.log(v[0] / v[1]))
+        distance = (there + back) / 2 if symmetric else there
+        shared[a] = distance < distance.min() + threshold * (distance.max() - distance.min())
+    return shared
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("distance", ["kl", "symmetric_kl"])
+def test_distance_and_threshold_decide_what_is_shared(distance, threshold):
+    random = np.random.default_rng(0)
+    mean, variance = random.normal(size=(200, 6)), np.exp(random.normal(size=(200, 6)))
+    model = ada_gvae(latent_dim=6, distance=distance, threshold=threshold)
+    found = model.shared(posterior(mean, variance)).mean().numpy()
+    shared = which_are_shared(mean, variance, distance == "symmetric_kl", threshold)
+    expected = np.where(shared, (mean[:100] + mean[100:]) / 2, mean[:100])
+    np.testing.assert_allclose(found[:100], expected, atol=1e-5)
+    other = which_are_shared(mean, variance, distance != "symmetric_kl", threshold)
+    assert (shared != other).any()
+
+
+def test_distances_thresholds_and_samplers_are_arguments():
+    model = ada_gvae(distance="symmetric_kl", threshold=0.3, change="disentanglement_lib", k=2)
+    config = model.get_config()
+    assert (config["distance"], config["threshold"]) == ("symmetric_kl", 0.3)
+    assert (config["change"], config["k"]) == ("disentanglement_lib", 2)
+    data = zoo.datasets.load("xysinglesquare(spacing=2, positions=4, square=2, side=8)")
+    mine = next(iter(model.stream(data, 8, seed=3)))
+    expected = next(iter(data.pairs(8, k=2, change="disentanglement_lib", seed=3)))
+    np.testing.assert_array_equal(np.stack(mine), np.stack(expected))
+    for bad, message in [
+        ({"distance": "l2"}, 'Unknown distance "l2"'),
+        ({"threshold": 1.5}, "`threshold` must be a number from 0 to 1"),
+        ({"change": 3}, "`change` must be a text"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            ada_gvae(**bad)
+    with pytest.raises(ValueError, match='Unknown change "often"'):
+        ada_gvae(change="often").stream(data, 8)
+
+
 @pytest.mark.parametrize("averaging", ["gvae", "ml"])
 def test_exactly_the_shared_latents_of_a_constructed_pair_are_averaged(averaging):
     mean = [[0.0, 3.0, 1.0, -2.0], [0.2, -3.0, 1.4, 4.0]]

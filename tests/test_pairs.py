@@ -76,6 +76,35 @@ def test_resampled_factors_may_stay():
         assert is_uniform(np.bincount(cells, minlength=size**2))
 
 
+def simple_dynamics(first, sizes, k, random):
+    """Second images as disentanglement_lib draws them, one by one, and which factors it chose."""
+    second, chosen = first.copy(), np.zeros(first.shape, bool)
+    for row, marks in zip(second, chosen, strict=True):
+        observed = random.randint(1, len(sizes)) if k == "random" else k
+        index_list = random.choice(len(sizes), random.choice([1, observed]), replace=False)
+        for index in index_list:
+            row[index] = random.choice(range(sizes[index]))
+            marks[index] = True
+    return second, chosen
+
+
+@pytest.mark.parametrize("k", ["random", 1, 3])
+def test_pairs_of_the_published_library(k):
+    """How many factors are chosen, and how many then differ, as in its code drawn pair by pair."""
+    sizes = (3, 2, 4, 5)
+    first, second, chosen = take(Factors(*sizes), 10_000, k=k, change="disentanglement_lib")
+    assert not ((first != second) & ~chosen).any()
+    theirs, marks = simple_dynamics(first, sizes, k, np.random.RandomState(0))
+    for mine, other in [(chosen, marks), (first != second, first != theirs)]:
+        cells = [np.ravel_multi_index(table.T.astype(int), (2,) * 4) for table in (mine, other)]
+        counts = np.stack([np.bincount(cell, minlength=16) for cell in cells])
+        counts = counts[:, counts.sum(axis=0) > 0]
+        assert counts.shape[1] == 1 or stats.chi2_contingency(counts).pvalue > 1e-3
+    if k == 3:
+        assert set(chosen.sum(axis=1)) == {1, 3}
+        assert np.mean(chosen.sum(axis=1) == 1) == pytest.approx(0.5, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("k", "numbers"), [("random", [1, 2, 3]), ((2, 4), [2, 3, 4]), ([1, 1], [1])]
 )

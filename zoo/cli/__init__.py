@@ -10,6 +10,8 @@ from zoo.cli import explore as explore  # isort: split
 
 from zoo.cli import study as study  # isort: split
 
+from zoo.cli import portable as portable  # isort: split
+
 from zoo.cli import give as give  # isort: split
 
 from zoo.cli._command import main as main

@@ -7,6 +7,7 @@ from zoo.utils import registry
 from zoo.utils.precisions import PRECISIONS
 
 ROOMS = ("models", "likelihoods", "datasets", "metrics")
+RUNTIMES = ("tensorflow", "jax")
 
 TRAIN_EPILOG = f"""
 Models: {", ".join(registry.names("models"))}.
@@ -80,6 +81,13 @@ def show(data, out, **options) -> None:
 @click.option(
     "--checkpoint-every", default=500, show_default=True, help="Updates between checkpoints."
 )
+@click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES),
+    default=RUNTIMES[0],
+    show_default=True,
+    help="What computes the updates; jax: on its default device.",
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --out from its last checkpoint.")
 @click.option(
     "--devices",
@@ -100,13 +108,10 @@ def train(model, data, settings, devices, **options) -> None:
     settings = dict(training.parse_setting(text) for text in settings)
     devices = int(devices) if devices and devices.lstrip("-").isdecimal() else devices
     run = training.train(model, data, settings=settings, devices=devices, **options)
-    if not run.files:
+    if run.files:
+        print_run(run)
+    else:
         click.echo(f"Trained. The first worker writes {run.folder}.")
-        return
-    _print_scores(run.scores)
-    click.echo(f"\nWritten to {run.folder}:")
-    for file in run.files:
-        click.echo(f"  {file.relative_to(run.folder)}")
 
 
 @main.command("evaluate")
@@ -155,6 +160,14 @@ def traverse(path, out, data, **options) -> None:
     from zoo.runs import report
 
     click.echo(f"Written: {report.draw_traversals(path, out, data, **options)}")
+
+
+def print_run(run) -> None:
+    """Says what a finished run scored, and which files it wrote."""
+    _print_scores(run.scores)
+    click.echo(f"\nWritten to {run.folder}:")
+    for file in run.files:
+        click.echo(f"  {file.relative_to(run.folder)}")
 
 
 def _dataset_facts(member) -> str:

@@ -8,6 +8,7 @@ from zoo.datasets._splits import split as split
 from zoo.datasets.base import Dataset as Dataset
 from zoo.datasets.base import GridDataset as GridDataset
 from zoo.datasets.coloured import Coloured as Coloured
+from zoo.datasets.correlated import Correlated as Correlated
 from zoo.datasets.cropped import Cropped as Cropped
 from zoo.datasets.digits import Digits as Digits
 from zoo.datasets.noisy import Noisy as Noisy

@@ -1,14 +1,15 @@
 """Pairs of images that differ in some of their factors, as weak supervision wants them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets import _correlations, _random
 from zoo.utils import registry
 from zoo.utils.checks import check_integer
 
-CHANGES = ("differ", "resampled")
+CHANGES = ("differ", "resampled", "disentanglement_lib")
 
 
 def check_k(k: int | str | Sequence[int], names: Sequence[str], sizes: Sequence[int]) -> range:
@@ -70,6 +71,46 @@ def cells(factors: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:
     return tf.reduce_sum(factors * strides, axis=1)
 
 
+def drawn(
+    data,
+    batch_size: int,
+    *,
+    k: int | str | Sequence[int] = 1,
+    change: str = "differ",
+    labels: bool = False,
+    seed: int = 0,
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    """A function from the number of a batch to pairs of images, as TensorFlow operations.
+
+    Args:
+        data: a dataset with one image for each combination of its factors.
+        batch_size: pairs.
+        k: see `check_k`.
+        change: one of `CHANGES`.
+        labels: whether which factors were chosen to change follows the images.
+        seed: integer >= 0.
+
+    Raises:
+        ValueError: `k` or `change` is out of range, or the dataset is no such.
+    """
+    order = data.grid_order()
+    counts = check_k(k, data.factor_names, data.factor_sizes)
+    check_change(change)
+    correlated = _correlations.PairDraws(data.correlations, differ=change == "differ")
+
+    def batch(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        key = (seed, step)
+        first, second, changed = draw_pairs(batch_size, data.factor_sizes, counts, change, key)
+        if data.correlations:
+            first, second = correlated(first, second, changed, key_for(key, 4))
+        numbers = cells(tf.concat([first, second], axis=0), data.factor_sizes)
+        images = data.render(numbers if order is None else tf.gather(order, numbers))
+        images = tf.ensure_shape(images, (2 * batch_size, *data.image_shape))
+        return (*tf.split(images, 2), changed) if labels else tuple(tf.split(images, 2))
+
+    return batch
+
+
 def draw_pairs(
     batch_size: int,
     sizes: Sequence[int],
@@ -92,12 +133,16 @@ def draw_pairs(
     """
     sizes = np.array(sizes, np.int64)
     seed = tf.stack([tf.cast(part, tf.int64) for part in key])
-    first_key, count_key, choice_key, value_key = tf.unstack(tf.random.split(seed, 4))
+    first_key, count_key, choice_key, value_key = tf.unstack(_random.integers((4, 2), seed))
     shape = (batch_size, len(sizes))
     first = _integers(shape, first_key, sizes)
     count = counts.start + _integers((batch_size, 1), count_key, len(counts))
+    if change == "disentanglement_lib":
+        count = tf.where(
+            _integers(count.shape, key_for(key, 5), 2) == 0, tf.ones_like(count), count
+        )
     # The factors in random order, those that cannot change last: the first `count` of them change.
-    order = tf.random.stateless_uniform(shape, choice_key) + tf.constant(sizes < 2, tf.float32)
+    order = _random.uniform(shape, choice_key) + tf.constant(sizes < 2, tf.float32)
     rank = tf.argsort(tf.argsort(order, axis=1), axis=1)
     changed = tf.cast(rank, tf.int64) < count
     if change == "differ":
@@ -107,7 +152,12 @@ def draw_pairs(
     return first, tf.where(changed, moved, first), changed
 
 
+def key_for(key: tuple[int | tf.Tensor, int | tf.Tensor], purpose: int) -> tf.Tensor:
+    """Two integers for further draws of one seed and step; other ones for each purpose above 3."""
+    seed = tf.stack([tf.cast(part, tf.int64) for part in key])
+    return _random.integers((purpose + 1, 2), seed)[purpose]
+
+
 def _integers(shape: Sequence[int], key: tf.Tensor, sizes) -> tf.Tensor:
     """Uniform integers from 0 to size - 1; the remainder of 64 random bits favours none by more than 2^-40."""
-    bits = tf.random.stateless_uniform(shape, key, None, None, tf.int64)
-    return tf.math.floormod(bits, sizes)
+    return tf.math.floormod(_random.integers(shape, key), sizes)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
-from zoo.datasets import _pairs
+from zoo.datasets import _random
 
 RENDERERS = 2  # batches rendered side by side
 READY = 2  # finished batches that wait for the model
@@ -19,8 +18,31 @@ def shuffled(data, batch_size: int, seed: int, start_step: int) -> tf.data.Datas
         return permutation(len(data), seed, epoch)[tf.where(epoch == first_epoch, done, 0) :]
 
     epochs = tf.data.Dataset.counter(first_epoch).map(order).prefetch(1)
+    return _rendered(data, epochs, batch_size)
+
+
+def drawn(data, draws: Callable, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:
+    """The batches of a dataset whose images are not alike in training.
+
+    Args:
+        data: the dataset.
+        draws: from a count and a key to so many indices.
+        batch_size: as for `Dataset.batches`.
+        seed: as for `Dataset.batches`.
+        start_step: as for `Dataset.batches`.
+    """
+
+    def indices(step: tf.Tensor) -> tf.Tensor:
+        return draws(batch_size, tf.stack([tf.constant(seed, tf.int64), step]))
+
+    steps = tf.data.Dataset.counter(start_step).map(indices).prefetch(1)
+    return _rendered(data, steps, batch_size)
+
+
+def _rendered(data, indices: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+    """Batches of images from a stream of indices, in pieces of any length."""
     part = data.part if data.part and batch_size % data.part == 0 else batch_size
-    indices = epochs.rebatch(part, drop_remainder=True)
+    indices = indices.rebatch(part, drop_remainder=True)
     images = indices.map(data.render, num_parallel_calls=RENDERERS, deterministic=True)
     if part < batch_size:
         parts = images.batch(batch_size // part, drop_remainder=True)
@@ -29,26 +51,13 @@ def shuffled(data, batch_size: int, seed: int, start_step: int) -> tf.data.Datas
     return images.apply(endless).prefetch(READY).with_options(pipeline_options())
 
 
-def paired(
-    data, draw: Callable, order: np.ndarray | None, labels: bool, start_step: int
-) -> tf.data.Dataset:
+def paired(batch: Callable, start_step: int) -> tf.data.Dataset:
     """The batches of `Dataset.pairs`.
 
     Args:
-        data: the dataset.
-        draw: from a step to the factors of the first and the second images, and which were chosen to change.
-        order: of `data.grid_order`.
-        labels: whether a batch tells which were chosen.
+        batch: from the number of a batch to it; see `_pairs.drawn`.
         start_step: number of the first batch.
     """
-
-    def batch(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        first, second, changed = draw(step)
-        cells = _pairs.cells(tf.concat([first, second], axis=0), data.factor_sizes)
-        images = data.render(cells if order is None else tf.gather(order, cells))
-        images = tf.ensure_shape(images, (2 * first.shape[0], *data.image_shape))
-        return (*tf.split(images, 2), changed) if labels else tuple(tf.split(images, 2))
-
     steps = tf.data.Dataset.counter(start_step)
     pairs = steps.map(batch, num_parallel_calls=RENDERERS, deterministic=True)
     return pairs.prefetch(READY).with_options(pipeline_options())
@@ -74,8 +83,7 @@ def permutation(n: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
         [0, 1, 2, 3, 4]
     """
     key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    draws = tf.random.stateless_uniform([n], key, None, None, tf.int64, alg="philox")
-    return tf.cast(tf.argsort(draws, stable=True), tf.int64)
+    return tf.cast(tf.argsort(_random.integers((n,), key), stable=True), tf.int64)
 
 
 def pipeline_options() -> tf.data.Options:

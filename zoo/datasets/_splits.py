@@ -44,6 +44,7 @@ class Part(Dataset):
         self.name = f"part of {data.name}"
         self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
         self.factor_values = data.factor_values
+        self.correlations = data.correlations
         self.image_shape, self.image_dtype = data.image_shape, data.image_dtype
         self.indices = indices
         with tf.device("CPU:0"):  # a tensor, so that graphs refer to it and do not copy it

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets import _random
 from zoo.datasets._load import load
 from zoo.datasets.base import Dataset
 from zoo.utils.checks import check_integer
@@ -38,6 +39,7 @@ class Variant(Dataset):
         self.factor_names = self.data.factor_names
         self.factor_sizes = self.data.factor_sizes
         self.factor_values = self.data.factor_values
+        self.correlations = self.data.correlations
         height, width, channels = self.data.image_shape
         self.image_shape = (height, width, max(self.channels, channels))
 
@@ -88,6 +90,6 @@ class Variant(Dataset):
 
         def draw(index: tf.Tensor) -> tf.Tensor:
             pair = tf.stack([tf.constant(key, tf.int64), index])
-            return tf.random.stateless_uniform(shape, pair, alg="philox")
+            return _random.uniform(shape, pair)
 
         return tf.map_fn(draw, indices, fn_output_signature=tf.TensorSpec(shape))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets import _pairs, _pipelines
+from zoo.datasets import _correlations, _pairs, _pipelines
 from zoo.datasets._integers import checked_integers
 from zoo.utils.checks import check_integer
 
@@ -32,6 +32,7 @@ class Dataset(abc.ABC):
         image_dtype: `"float32"`, with values in [0, 1], or `"uint8"`.
         part: how many images are rendered at once for a batch of a multiple of as many, where rendering needs more
             memory than the images; None renders whole batches.
+        correlations: how factors hang together in training, see `Correlated`; `()` where all images are alike.
 
     Example:
         >>> import zoo
@@ -49,6 +50,7 @@ class Dataset(abc.ABC):
     image_shape: tuple[int, int, int]
     image_dtype: str = "float32"
     part: int | None = None
+    correlations: tuple[_correlations.Correlation, ...] = ()
 
     @functools.cached_property
     def factor_values(self) -> tuple[np.ndarray, ...]:
@@ -147,6 +149,8 @@ class Dataset(abc.ABC):
         permutation of all images that depends on `(seed, epoch)` alone. So batch k depends on `(seed, k)` alone,
         and a run that stopped before step k goes on with `start_step=k`. A batch may span epochs.
 
+        Of a dataset with `correlations` each image is drawn by them, with replacement; there are no epochs.
+
         Args:
             batch_size: images per batch; may exceed the number of images.
             seed: integer >= 0.
@@ -169,7 +173,10 @@ class Dataset(abc.ABC):
         batch_size = check_integer("batch_size", batch_size, 1)
         seed = check_integer("seed", seed, 0)
         start_step = check_integer("start_step", start_step, 0)
-        return _pipelines.shuffled(self, batch_size, seed, start_step)
+        if not self.correlations:
+            return _pipelines.shuffled(self, batch_size, seed, start_step)
+        weights = _correlations.weights(self.factors(np.arange(len(self))), self.correlations)
+        return _pipelines.drawn(self, _correlations.Draws(weights), batch_size, seed, start_step)
 
     def pairs(
         self,
@@ -184,8 +191,8 @@ class Dataset(abc.ABC):
         """Batches of pairs of images that share all but k factors, without end.
 
         The first image of a pair is any image, the factors that change are any k that can, and their new values are
-        any: all uniformly, and with replacement. Batch j depends on `(seed, j)` alone, so a run that stopped before
-        step j goes on with `start_step=j`.
+        any: all uniformly, and with replacement, or by `correlations` where the dataset has them. Batch j depends on
+        `(seed, j)` alone, so a run that stopped before step j goes on with `start_step=j`.
 
         Args:
             batch_size: pairs per batch.
@@ -193,6 +200,7 @@ class Dataset(abc.ABC):
                 `"random"`, which is from 1 to all changeable factors but one, as in the paper.
             change: `"differ"`: a factor that changes takes another value, so that exactly k factors differ.
                 `"resampled"`: it is drawn anew, as in the paper, and may come out as it was.
+                `"disentanglement_lib"`: as in that library, drawn anew, and a pair's k is 1 instead half of the time.
             labels: whether a third tensor says which factors were chosen to change: bool `(batch_size, factors)`.
             seed: integer >= 0.
             start_step: the j of the first batch.
@@ -212,19 +220,14 @@ class Dataset(abc.ABC):
             >>> first.shape, tf.reduce_sum(tf.cast(changed, tf.int32), axis=1).numpy()
             (TensorShape([4, 64, 64, 3]), array([2, 2, 2, 2], dtype=int32))
 
-        Reference: Locatello et al., Weakly-Supervised Disentanglement Without Compromises, 2020, sections 3 and 5.
+        Reference: Locatello et al., Weakly-Supervised Disentanglement Without Compromises, 2020, sections 3 and 5;
+        `simple_dynamics` of disentanglement_lib.
         """
         batch_size = check_integer("batch_size", batch_size, 1)
         seed = check_integer("seed", seed, 0)
         start_step = check_integer("start_step", start_step, 0)
-        order = self.grid_order()
-        counts = _pairs.check_k(k, self.factor_names, self.factor_sizes)
-        _pairs.check_change(change)
-
-        def draw(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            return _pairs.draw_pairs(batch_size, self.factor_sizes, counts, change, (seed, step))
-
-        return _pipelines.paired(self, draw, order, labels, start_step)
+        batch = _pairs.drawn(self, batch_size, k=k, change=change, labels=labels, seed=seed)
+        return _pipelines.paired(batch, start_step)
 
     def traversals(self, indices: np.ndarray, factor: int) -> np.ndarray:
         """Indices of the images that differ from some in one factor alone.

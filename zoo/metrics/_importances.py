@@ -1,6 +1,8 @@
-"""How much each latent matters to boosted trees that predict a factor."""
+"""How much each latent matters to trees that predict a factor."""
 
-from typing import NamedTuple
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from zoo.utils.checks import check_integer
 
 
 class Learned(NamedTuple):
-    """What boosted trees found, for each factor that was predicted.
+    """What trees found, for each factor that was predicted.
 
     Attributes:
         factors: which columns these are, `(predicted,)`.
@@ -66,26 +68,29 @@ def importance_matrix(
         Eastwood and Williams 2018, "A Framework for the Quantitative Evaluation of Disentangled
         Representations", section 2.
     """
-    found = learn(codes, factors, seed, train_samples, test_samples, booster, trees, depth, jobs)
+    make = boosted(booster, trees, depth)
+    found = learn(codes, factors, seed, train_samples, test_samples, make, jobs)
     matrix = np.zeros((np.shape(factors)[1], found.importances.shape[1]))
     matrix[found.factors] = found.importances
     return matrix
 
 
-def learn(
-    codes, factors, seed, train_samples, test_samples, booster, trees, depth, jobs
-) -> Learned:
-    """Trees for every factor that has several values; arguments as for `importance_matrix`."""
-    codes, factors = base.check_table(codes, factors)
+def boosted(booster: str, trees: int, depth: int) -> Callable[[int], Any]:
+    """What makes the trees called `booster` from a seed; their settings are checked, and that they tell importances."""
     check_integer("trees", trees, least=1)
     check_integer("depth", depth, least=1)
-    make = _boosters.find(booster, importances=True)
+    return functools.partial(_boosters.find(booster, importances=True), trees, depth)
+
+
+def learn(codes, factors, seed, train_samples, test_samples, make, jobs) -> Learned:
+    """A model for every factor that has several values; `make` makes one from a seed, others as for `dci`."""
+    codes, factors = base.check_table(codes, factors)
     generator = base.random_generator(seed)
     split = base.split_table(generator, codes, factors, train_samples, test_samples)
     split = base.learnable(split)
     seeds = generator.integers(2**31, size=len(split.factors)).tolist()
     tasks = [
-        (make(trees, depth, tree_seed), split.train, train, split.test, test)
+        (make(tree_seed), split.train, train, split.test, test)
         for tree_seed, (train, test) in zip(seeds, split.factors.values(), strict=True)
     ]
     costs = [train.max() for train, _ in split.factors.values()]

@@ -1,5 +1,6 @@
 """Rows of a table: drawn, split into those to learn from and those to score on, grouped by a factor's value."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +37,10 @@ def number_values(factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(factor, return_inverse=True)
 
 
-def scored_factors(factors: np.ndarray) -> dict[int, np.ndarray]:
-    """The factors that vary, by column, each as `(n,)` numbers of its values.
+def scored_factors(
+    factors: np.ndarray, columns: Iterable[int] | None = None
+) -> dict[int, np.ndarray]:
+    """The factors that vary, by column, each as `(n,)` numbers of its values; of some columns, or of all.
 
     Warns of a factor with a single value, of which no score can be taken.
 
@@ -49,8 +52,8 @@ def scored_factors(factors: np.ndarray) -> dict[int, np.ndarray]:
         {0: array([1, 0]), 1: array([0, 1])}
     """
     scored = {}
-    for factor, column in enumerate(factors.T):
-        values, numbers = number_values(column)
+    for factor in range(factors.shape[1]) if columns is None else columns:
+        values, numbers = number_values(factors[:, factor])
         if len(values) > 1:
             scored[factor] = numbers
         else:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.metrics import _importances, base
+from zoo.metrics._purity import weighted_purity
 
 
 def dci(
@@ -33,6 +34,7 @@ def dci(
     `booster` is `"gradient_boosting"`, the published trees; `"scikit_learn"`, the same from that
     library, about nine times slower; or `"lightgbm"` (`pip install "vae-zoo[lightgbm]"`), faster still,
     whose importances are gains of its own loss: never compare its scores with those of the others.
+    Nor with random forests, `dci_forest`, or the linear regressions of the paper itself, `dci_lasso`.
 
     Args:
         codes: `(n, latents)`, the encoder's means.
@@ -63,28 +65,16 @@ def dci(
         Representations", section 2; boosted trees as in Locatello et al. 2019, "Challenging Common
         Assumptions".
     """
-    found = _importances.learn(
-        codes, factors, seed, train_samples, test_samples, booster, trees, depth, jobs
-    )
+    make = _importances.boosted(booster, trees, depth)
+    found = _importances.learn(codes, factors, seed, train_samples, test_samples, make, jobs)
     base.warn_of_one(found.factors)
     weights = found.importances.T
     return {
-        "dci": _purity(weights),
-        "dci_completeness": _purity(weights.T),
+        "dci": weighted_purity(weights),
+        "dci_completeness": weighted_purity(weights.T),
         "dci_informativeness_test": float(np.mean(found.tested)),
         "dci_informativeness_train": float(np.mean(found.trained)),
     }
 
 
 dci.least_factors = 2
-
-
-def _purity(weights: np.ndarray) -> float:
-    """One less the normalised entropy of each row, averaged with the rows' sums as weights."""
-    totals = weights.sum(axis=1)
-    if not totals.any():
-        return 0.0
-    shares = weights / np.where(totals > 0, totals, 1)[:, None]
-    entropies = -np.sum(shares * np.log(np.where(shares > 0, shares, 1)), axis=1)
-    most = np.log(weights.shape[1]) or 1.0
-    return float(np.average(1 - entropies / most, weights=totals))

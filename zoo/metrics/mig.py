@@ -46,9 +46,9 @@ def mig(
         1.0
 
     Reference:
-        Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs", equation 6; from binned
-        means, as in Locatello et al. 2019, "Challenging Common Assumptions", and not from samples
-        of the posterior.
+        Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs", equation 6; from means in
+        20 bins, as in Locatello et al. 2019, "Challenging Common Assumptions". Chen et al. take
+        samples of q(z|x) and no bins: `mig_posterior`.
     """
     codes, factors = base.check_table(codes, factors)
     check_integer("samples", samples, least=2)

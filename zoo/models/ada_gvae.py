@@ -12,7 +12,7 @@ from zoo.models._terms import ElboTerms
 from zoo.models.beta_vae import BetaVAE
 from zoo.schedules import Schedule
 from zoo.utils import registry, replicas
-from zoo.utils.checks import check_integer
+from zoo.utils.checks import check_fraction, check_integer
 
 tfd = tfp.distributions
 
@@ -22,7 +22,9 @@ class AdaGVAE(BetaVAE):
     """Ada-GVAE: a β-VAE of pairs of images that share what few latents say differently.
 
         loss = mean over both images of reconstruction + beta * KL, with posteriors that agree in the shared latents
-        latent j is shared where KL_j < (min_i KL_i + max_i KL_i) / 2,    KL_i = KL(q(z_i|x1) || q(z_i|x2))
+        latent j is shared where d_j < (1 - threshold) min_i d_i + threshold max_i d_i
+        "kl":            d_i = KL(q(z_i|x1) || q(z_i|x2))
+        "symmetric_kl":  d_i = (KL(q(z_i|x1) || q(z_i|x2)) + KL(q(z_i|x2) || q(z_i|x1))) / 2
 
     In a shared latent both images get the average of their two posteriors:
 
@@ -30,7 +32,8 @@ class AdaGVAE(BetaVAE):
         "ml"   (Ada-ML-VAE):  mean = weighted by 1 / var_1 and 1 / var_2,   variance = 2 / (1 / var_1 + 1 / var_2)
 
     The second is the normalised geometric mean of the two densities, as in the authors' code: two equal posteriors
-    stay what they are. The threshold belongs to each pair; the latent of largest KL is never shared.
+    stay what they are. The threshold belongs to each pair; the latent of largest distance is never shared. The paper
+    and its code take `"kl"` and 0.5; later studies `"symmetric_kl"`.
 
     `fit` wants a `tf.data.Dataset` of pairs `(first, second)` of image batches, which `pairs` of a dataset makes;
     `batch_size` there is the number of pairs. `evaluate`, `encode` and everything else take single images, whose
@@ -41,8 +44,12 @@ class AdaGVAE(BetaVAE):
         latent_dim: number of latents.
         averaging: `"gvae"` or `"ml"`.
         beta: weight >= 0, or a schedule; the paper takes 1 to 16.
+        distance: of two posteriors of a latent, `"kl"` or `"symmetric_kl"`.
+        threshold: where between the least and the largest distance of a pair latents cease to be shared, from 0 to 1.
         k: in how many factors the images of a pair differ where `stream`, and so `zoo.train`, makes the pairs: as for
             `pairs` of a dataset. The model is not told it.
+        change: how they differ, as for `pairs` of a dataset; `k="random", change="resampled"` is the paper's sampler,
+            `k="random", change="disentanglement_lib"` that of its code.
         **kwargs: of `BetaVAE`.
 
     Raises:
@@ -70,18 +77,25 @@ class AdaGVAE(BetaVAE):
         *,
         averaging: str = "gvae",
         beta: float | Schedule = 1.0,
+        distance: str = "kl",
+        threshold: float = 0.5,
         k: int | str | Sequence[int] = 1,
+        change: str = "differ",
         **kwargs,
     ):
         super().__init__(image_shape, latent_dim, beta=beta, **kwargs)
         self.averaging = registry.check_known("averaging", averaging, AVERAGES)
+        self.distance = registry.check_known("distance", distance, DISTANCES)
+        self.threshold = check_fraction("threshold", threshold)
         self.k = _check_k(k)
+        self.change = _check_change(change)
 
     def stream(
         self, data, batch_size: int, *, seed: int = 0, start_step: int = 0
     ) -> tf.data.Dataset:
         """Pairs of images that differ in `k` factors; arguments as for `VAE.stream`."""
-        return data.pairs(batch_size, k=self.k, seed=seed, start_step=start_step)
+        how = {"k": self.k, "change": self.change}
+        return data.pairs(batch_size, **how, seed=seed, start_step=start_step)
 
     def check_step(self, x, y) -> None:
         """Checks the first and the second images of pairs."""
@@ -129,10 +143,13 @@ class AdaGVAE(BetaVAE):
         """
         means, scales = posterior.mean(), posterior.stddev()
         (mean_1, mean_2), (scale_1, scale_2) = tf.split(means, 2), tf.split(scales, 2)
-        divergences = tfd.kl_divergence(tfd.Normal(mean_1, scale_1), tfd.Normal(mean_2, scale_2))
+        distances = DISTANCES[self.distance](
+            tfd.Normal(mean_1, scale_1), tfd.Normal(mean_2, scale_2)
+        )
         average = AVERAGES[self.averaging](mean_1, mean_2, scale_1**2, scale_2**2)
         is_shared, mean, variance = (
-            tf.tile(values, (2, 1)) for values in (shared_latents(divergences), *average)
+            tf.tile(values, (2, 1))
+            for values in (shared_latents(distances, self.threshold), *average)
         )
         mean = tf.where(is_shared, mean, means)
         scale = tf.where(is_shared, tf.sqrt(variance), scales)
@@ -148,7 +165,9 @@ class AdaGVAE(BetaVAE):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         k = list(self.k) if isinstance(self.k, tuple) else self.k
-        return {**super().get_config(), "averaging": self.averaging, "k": k}
+        pairs = {"k": k, "change": self.change}
+        shared = {"distance": self.distance, "threshold": self.threshold}
+        return {**super().get_config(), "averaging": self.averaging, **shared, **pairs}
 
 
 def _each_by_itself(first, second, *others):
@@ -173,11 +192,19 @@ def _check_k(k: int | str | Sequence[int]) -> int | str | tuple[int, int]:
     return k if bounds == (k, k) else bounds
 
 
-def shared_latents(divergences: tf.Tensor) -> tf.Tensor:
-    """Which latents of a pair are shared: those below the midpoint of the pair's least and largest divergence.
+def _check_change(change: str) -> str:
+    """`change`, if it is text; which ones there are is the dataset's to check."""
+    if not isinstance(change, str):
+        raise ValueError(f'`change` must be a text such as "differ". Received: change={change!r}')
+    return change
+
+
+def shared_latents(distances: tf.Tensor, threshold: float = 0.5) -> tf.Tensor:
+    """Which latents of a pair are shared: those below a share of the way from the least to the largest distance.
 
     Args:
-        divergences: KL(q(z_j|x1) || q(z_j|x2)), `(pairs, latent_dim)`.
+        distances: of q(z_j|x1) and q(z_j|x2), `(pairs, latent_dim)`.
+        threshold: that share; 0.5 is the midpoint.
 
     Returns:
         Booleans, `(pairs, latent_dim)`.
@@ -186,11 +213,24 @@ def shared_latents(divergences: tf.Tensor) -> tf.Tensor:
         >>> shared_latents(tf.constant([[0.0, 1.0, 3.0, 2.0]])).numpy()
         array([[ True,  True, False, False]])
 
-    Reference: Locatello et al. 2020, section 4.1.
+    Reference: Locatello et al. 2020, section 4.1; another share than 0.5 as in Michlo et al.'s code.
     """
-    least = tf.reduce_min(divergences, axis=-1, keepdims=True)
-    largest = tf.reduce_max(divergences, axis=-1, keepdims=True)
-    return divergences < 0.5 * (least + largest)
+    least = tf.reduce_min(distances, axis=-1, keepdims=True)
+    largest = tf.reduce_max(distances, axis=-1, keepdims=True)
+    return distances < (1 - threshold) * least + threshold * largest
+
+
+def symmetric_kl(one: tfd.Distribution, other: tfd.Distribution) -> tf.Tensor:
+    """The mean of the KL divergences in both directions.
+
+    Reference: Träuble et al., On Disentangled Representations Learned from Correlated Data, 2021, as in its first
+    version; Michlo et al. 2023.
+    """
+    return 0.5 * (tfd.kl_divergence(one, other) + tfd.kl_divergence(other, one))
+
+
+DISTANCES = {"kl": tfd.kl_divergence, "symmetric_kl": symmetric_kl}
+"""How far two Gaussian posteriors of a latent are apart, by name."""
 
 
 def average_of_moments(mean_1, mean_2, variance_1, variance_2) -> tuple[tf.Tensor, tf.Tensor]:

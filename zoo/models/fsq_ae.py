@@ -1,6 +1,6 @@
 """FSQ autoencoder: finite scalar quantization, the base of Tripod."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -43,8 +43,6 @@ class FSQAE(QuantizedAutoencoder):
         Complementary Inductive Biases for Disentangled Representation Learning, 2024, and its code, whose
         levels and optimizer these are.
     """
-
-    short_learning_rate: ClassVar[float] = 1e-3
 
     def __init__(self, image_shape, latent_dim: int = 10, *, levels: int = 12, **kwargs):
         super().__init__(image_shape, latent_dim, **kwargs)

@@ -15,6 +15,7 @@ from zoo.runs import Diverged, report
 from zoo.utils import progress
 
 LOG_EVERY = 100
+RUNTIMES = ("tensorflow", "jax")
 
 
 def fit(
@@ -25,13 +26,20 @@ def fit(
     folder: Path,
     checkpoint_every: int,
     show_progress: bool,
+    runtime: str,
 ) -> None:
     start = model.updates_made()
     if start >= config.steps:
         return
     recorder = Recorder(data, config, folder, start, checkpoint_every, show_progress)
     with contextlib.closing(recorder), progress.remembered_interrupt() as recorder.interrupted:
-        model.fit(stream, steps_per_epoch=config.steps - start, verbose=0, callbacks=[recorder])
+        if runtime == "jax":
+            from zoo.runs.portable import fit  # which needs JAX
+
+            fit.fit(model, data, config, recorder)
+        else:
+            steps = config.steps - start
+            model.fit(stream, steps_per_epoch=steps, verbose=0, callbacks=[recorder])
     runs.save_final(model, folder)
 
 
@@ -48,7 +56,8 @@ class Watcher(keras.callbacks.Callback):
 
     def __init__(self, config: runs.Config, start: int, checkpoint_every: int):
         super().__init__()
-        self.config, self.start, self.checkpoint_every = config, start, checkpoint_every
+        self.config, self.start = config, start
+        self.log_every, self.checkpoint_every = LOG_EVERY, checkpoint_every
 
     def on_train_batch_end(self, batch, logs=None):
         """Looks at the loss after each update, and has written what is due."""
@@ -56,17 +65,17 @@ class Watcher(keras.callbacks.Callback):
         order = (name for name in self.model.tracked() if name in logs)
         values = {name: float(np.mean(logs[name])) for name in order}
         self._check_finite(step, values)
-        self.after_update()
+        self.after_update(step)
         is_last = step == self.config.steps
         is_checkpoint = step % self.checkpoint_every == 0
         # Running means are not in a checkpoint, so that each one starts a new row.
-        if step % LOG_EVERY == 0 or is_checkpoint or is_last:
+        if step % self.log_every == 0 or is_checkpoint or is_last:
             self.write_row(step, values)
             self.model.reset_metrics()
         if is_checkpoint and not is_last:
             self.write_checkpoint(step)
 
-    def after_update(self) -> None:
+    def after_update(self, step: int) -> None:
         """Called after each update whose loss is finite."""
 
     def write_row(self, step: int, values: dict[str, float]) -> None:
@@ -129,9 +138,9 @@ class Recorder(Watcher):
             raise KeyboardInterrupt
         super().on_train_batch_end(batch, logs)
 
-    def after_update(self) -> None:
+    def after_update(self, step: int) -> None:
         """Moves the bar."""
-        self.bar.update()
+        self.bar.update(step - self.bar.n)
 
     def close(self) -> None:
         """Ends the progress bar and the TensorBoard log."""

@@ -11,6 +11,7 @@ from scipy import stats
 
 from zoo import datasets, metrics, runs
 from zoo.measure import evaluation
+from zoo.runs._model_centrality import model_centrality as model_centrality
 from zoo.utils import files, registry
 
 CORRELATIONS = {"Pearson": stats.pearsonr, "Kendall": stats.kendalltau, "Spearman": stats.spearmanr}

@@ -22,7 +22,7 @@ from zoo.runs._finishing import Run as Run
 from zoo.runs._finishing import curves as curves
 from zoo.runs._model import make_model as make_model
 from zoo.runs._model import settings_of as settings_of
-from zoo.utils import files
+from zoo.utils import files, registry
 from zoo.utils.checks import check_integer, is_number
 from zoo.utils.precisions import PRECISIONS as PRECISIONS
 
@@ -49,6 +49,7 @@ def train(
     devices: int | str | None = None,
     workers: bool = False,
     wait: float = WAIT,
+    runtime: str = "tensorflow",
     show_progress: bool = True,
 ) -> Run:
     """Trains a model on a dataset, scores it, draws it and exports it, into a folder.
@@ -82,6 +83,8 @@ def train(
         workers: whether this process is one of several that train the run together, as `TF_CONFIG` says; each takes
             all its GPUs. The first writes the folder, in which the others look for nothing, and scores.
         wait: seconds in which the other workers have to answer.
+        runtime: what computes the updates: `"tensorflow"`, or `"jax"` on JAX's default device, from the program that
+            TensorFlow traces. Its random numbers differ, and so do the weights; the folder is of the same kind.
         show_progress: whether progress bars are shown.
 
     Returns:
@@ -118,6 +121,8 @@ def train(
         learning_rate=learning_rate,
     )
     check_integer("checkpoint_every", checkpoint_every, least=1)
+    registry.check_known("runtime", runtime, _fitting.RUNTIMES)
+    _check_alone(runtime, devices, workers)
     is_first = not workers or _workers.from_environment().is_first
     folder = files.path_of(out or runs.default_folder(config))
     folder = files.target_of(folder) if folder.is_symlink() else folder
@@ -125,10 +130,8 @@ def train(
         _check_folder(folder, resume)
     strategy = _devices.of_run(devices, workers, _checked_wait(wait))
     _devices.check_batch(config.batch_size, strategy)
-    images = datasets.load(config.data)
-    _memory.check(config, images)
+    config, images = with_images(config)
     metrics = metrics and evaluation.metric_names(metrics, images)
-    config = dataclasses.replace(config, images=fingerprint(images))
     if not is_first:
         with _devices.errors_of_workers(strategy):
             return _follow(config, images, folder, checkpoint_every, strategy)
@@ -139,7 +142,8 @@ def train(
         _devices.spread(trained, strategy)
         stream = _model.stream(trained, images, config)
         runs.open_folder(folder, config)
-        _fitting.fit(trained, stream, images, config, folder, checkpoint_every, show_progress)
+        how = checkpoint_every, show_progress, runtime
+        _fitting.fit(trained, stream, images, config, folder, *how)
         if strategy is not None:
             trained = runs.load(folder)  # on one device, as everything that follows
         return _finishing.finish(trained, images, config, folder, metrics, show_progress)
@@ -154,6 +158,15 @@ def _follow(config: runs.Config, images, folder: Path, checkpoint_every: int, st
     return Run(folder, trained, {}, [])
 
 
+def _check_alone(runtime: str, devices: int | str | None, workers: bool) -> None:
+    """Raises `ValueError` if several devices are asked of JAX, which takes one."""
+    if runtime != "tensorflow" and (workers or devices is not None):
+        raise ValueError(
+            "`devices` and `workers` are for the runtime tensorflow: jax trains on its default device. "
+            f"Received: runtime={runtime!r}, devices={devices!r}, workers={workers!r}"
+        )
+
+
 def _checked_wait(wait: float) -> float:
     if is_number(wait) and 0 <= wait < math.inf:
         return float(wait)
@@ -165,6 +178,18 @@ def _check_folder(folder: Path, resume: bool) -> None:
         runs.check_there(folder)
     else:
         runs.check_free(folder)
+
+
+def with_images(config: runs.Config) -> tuple[runs.Config, datasets.Dataset]:
+    """A configuration with the fingerprint of its images, and these.
+
+    Raises:
+        ValueError: there is no such dataset.
+        MemoryError: the machine has not the memory for so many latents, or images in a batch.
+    """
+    images = datasets.load(config.data)
+    _memory.check(config, images)
+    return dataclasses.replace(config, images=fingerprint(images)), images
 
 
 def check(config: runs.Config, metrics: str | Iterable[str] | None = None) -> None:

@@ -6,6 +6,7 @@ from zoo.measure.evaluation._encode import Table as Table
 from zoo.measure.evaluation._encode import chunks as chunks
 from zoo.measure.evaluation._encode import draw as draw
 from zoo.measure.evaluation._encode import encode as encode
+from zoo.measure.evaluation._encode import encode_log_variances as encode_log_variances
 from zoo.measure.evaluation._encode import encode_traversals as encode_traversals
 from zoo.measure.evaluation._encode import matching as matching
 from zoo.measure.evaluation._evaluate import LEAST_TRAVERSALS as LEAST_TRAVERSALS

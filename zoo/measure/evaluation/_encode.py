@@ -29,6 +29,8 @@ class Table:
             asked for.
         traversals: codes along whole random traversals of each factor, `(traversals, values, latents)`; None where
             they were not asked for. See `encode_traversals`.
+        log_variances: of q(z|x), `(n, latents)`; None where they were not asked for, or q(z|x) is not Gaussian. See
+            `encode_log_variances`.
         discrete: whether the model's latents take few values each, for metrics that tell such codes from others.
     """
 
@@ -38,6 +40,7 @@ class Table:
     reconstruction: np.ndarray | None
     latent_kl: np.ndarray | None
     traversals: list[np.ndarray] | None = None
+    log_variances: np.ndarray | None = None
     discrete: bool = False
 
 
@@ -120,6 +123,33 @@ def encode_traversals(
     codes = np.concatenate([model.measure_codes(batch) for batch in images])
     parts = np.split(codes, np.cumsum([rows.size for rows in along])[:-1])
     return [part.reshape(*rows.shape, -1) for part, rows in zip(parts, along, strict=True)]
+
+
+def encode_log_variances(
+    model, data, indices: np.ndarray, *, show_progress: bool = False
+) -> np.ndarray | None:
+    """Log variances of q(z|x) of some images, `(n, latents)`; None unless each latent's q(z|x) is Gaussian.
+
+    Args:
+        model: a model of the zoo.
+        data: as for `encode`.
+        indices: which images, `(n,)`: those of a table.
+        show_progress: whether a progress bar is shown.
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.models.VAE((8, 8, 1), latent_dim=3, seed=0)
+        >>> encode_log_variances(model, "digits", np.arange(5)).shape
+        (5, 3)
+    """
+    data = matching(model, datasets.load(data))
+    parts = []
+    for batch in _images_ahead(data, chunks(indices, BATCH_SIZE, show_progress)):
+        tensors = model.posterior_tensors(model.encode(batch))
+        if tensors.keys() != {"mean", "log_variance"}:
+            return None
+        parts.append(tensors["log_variance"].numpy())
+    return np.concatenate(parts)
 
 
 def matching(model, data):

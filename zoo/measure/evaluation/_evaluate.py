@@ -2,10 +2,17 @@
 
 import dataclasses
 import time
+import warnings
 from collections.abc import Iterable
 
 from zoo import datasets
-from zoo.measure.evaluation._encode import SAMPLES, Table, encode, encode_traversals
+from zoo.measure.evaluation._encode import (
+    SAMPLES,
+    Table,
+    encode,
+    encode_log_variances,
+    encode_traversals,
+)
 from zoo.measure.evaluation._metrics import ALL, listed, metric_names, parsed, takes
 from zoo.measure.evaluation._score import Scored, elbo_scores, score
 from zoo.utils import progress
@@ -117,12 +124,25 @@ def evaluate_in_detail(
     if count:
         codes = encode_traversals(model, data, count, seed=seed, show_progress=show_progress)
         table = dataclasses.replace(table, traversals=codes)
+    if any(takes(parsed(name)[1], "log_variances") for name in names):
+        found = encode_log_variances(model, data, table.indices, show_progress=show_progress)
+        table = dataclasses.replace(table, log_variances=found)
+        if found is None and metrics is not None and listed(metrics) == [ALL]:
+            names = _without_posterior(names)
     bound = elbo_scores(table, data.image_shape, model.likelihood.is_density)
     seconds = time.perf_counter() - start
     shown = progress.bar(iterable=names, desc="score", unit="metric", disable=not show_progress)
     how = {"seed": seed, "jobs": jobs, "keep_failed": keep_failed}
     scored = [score(table, name, **how) for name in shown]
     return Evaluation(bound, seconds, scored, table)
+
+
+def _without_posterior(names: list[str]) -> list[str]:
+    """All metrics but those that sample q(z|x), with a warning that names these."""
+    left_out = [name for name in names if takes(parsed(name)[1], "log_variances")]
+    message = f"q(z|x) of this model is not Gaussian. Left out are the metrics that sample it: {', '.join(left_out)}."
+    warnings.warn(message, UserWarning, stacklevel=3)
+    return [name for name in names if name not in left_out]
 
 
 def _traversals_for(names: list[str], data, table: Table) -> int:

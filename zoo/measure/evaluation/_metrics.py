@@ -25,6 +25,7 @@ QUICK = (
 GIVEN = {
     "jobs": "it changes no score; pass it for all metrics, as jobs=... (--jobs ...)",
     "traversals": "they are drawn from the dataset",
+    "log_variances": "they are those of the model",
 }
 
 

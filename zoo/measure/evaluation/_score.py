@@ -57,7 +57,11 @@ def score(
     parameters = {"seed": seed, **parameters}
     if parameters.get("discrete", True) is None:
         parameters["discrete"] = table.discrete
-    given = {"jobs": jobs, "traversals": table.traversals}
+    given = {
+        "jobs": jobs,
+        "traversals": table.traversals,
+        "log_variances": table.log_variances,
+    }
     given = {name: value for name, value in given.items() if takes(function, name)}
     scores, failed = {}, None
     start = time.perf_counter()

@@ -1,0 +1,243 @@
+"""Datasets whose factors hang together in training: against the exact distribution, by χ²."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import integrate, stats
+
+import zoo
+from zoo.datasets import Correlated, _correlations
+from zoo.datasets.base import GridDataset
+from zoo.runs._fingerprint import fingerprint
+
+
+class Factors(GridDataset):
+    """Images whose pixels are the factors."""
+
+    name = "factors"
+    image_dtype = "uint8"
+
+    def __init__(self, *sizes):
+        self.factor_sizes = sizes
+        self.factor_names = tuple("abcdef"[: len(sizes)])
+        self.image_shape = (1, len(sizes), 1)
+
+    def draw(self, factors):
+        return tf.cast(factors, tf.uint8)[:, None, :, None]
+
+
+def exact(sizes, weight):
+    """p of each combination of levels scaled to [0, 1], by a loop over the definition."""
+    p = np.zeros(sizes)
+    for levels in itertools.product(*map(range, sizes)):
+        p[levels] = weight(*(level / (size - 1) for level, size in zip(levels, sizes, strict=True)))
+    return p / p.sum()
+
+
+def bell(one, other, sigma):
+    return np.exp(-((one - other) ** 2) / (2 * sigma**2))
+
+
+def drawn(data, count, batch_size=2000, **arguments):
+    batches = data.batches(batch_size, **arguments).take(count)
+    return np.concatenate(list(batches))[:, 0, :, 0].astype(int)
+
+
+def follows(rows, p):
+    """χ² of rows of levels against p; rare combinations together."""
+    counts = np.zeros(p.shape)
+    np.add.at(counts, tuple(rows.T), 1)
+    assert not counts[p == 0].any()
+    rare = p * len(rows) < 5
+    seen = [*counts[~rare], *([counts[rare].sum()] if p[rare].sum() * len(rows) > 1 else [])]
+    expected = [*p[~rare], *([p[rare].sum()] if p[rare].sum() * len(rows) > 1 else [])]
+    expected = np.array(expected) / np.sum(expected) * np.sum(seen)
+    return stats.chisquare(seen, expected).pvalue > 1e-3
+
+
+SIZES = (3, 6, 5)
+CASES = {
+    "strong": ("a:b", 0.2, lambda a, b, c: bell(a, b, 0.2)),
+    "medium": ("b:c", 0.4, lambda a, b, c: bell(b, c, 0.4)),
+    "weak, named the other way round": ("c:a", 0.7, lambda a, b, c: bell(a, c, 0.7)),
+    "falling": ("a:-b", 0.2, lambda a, b, c: bell(a, 1 - b, 0.2)),
+    "two ties": (
+        ["a:b", "b:-c"],
+        [0.2, 0.4],
+        lambda a, b, c: bell(a, b, 0.2) * bell(b, 1 - c, 0.4),
+    ),
+    "an observed confounder": ("b:*", 0.2, lambda a, b, c: bell(b, a, 0.2) * bell(b, c, 0.2)),
+    "a hidden confounder": (
+        "a+b+c",
+        0.3,
+        lambda *f: integrate.quad(lambda h: np.prod([bell(x, h, 0.3) for x in f]), 0, 1)[0],
+    ),
+}
+every_case = pytest.mark.parametrize("case", CASES)
+
+
+@every_case
+def test_batches_follow_the_exact_distribution(case):
+    ties, strength, weight = CASES[case]
+    data, p = Correlated(Factors(*SIZES), ties, strength), exact(SIZES, weight)
+    np.testing.assert_allclose(data.probabilities().reshape(SIZES), p, rtol=1e-4, atol=1e-12)
+    rows = drawn(data, 10, seed=1)
+    assert follows(rows, p)
+    assert not follows(drawn(Factors(*SIZES), 10), p)
+
+
+@every_case
+@pytest.mark.parametrize("change", ["differ", "resampled"])
+def test_pairs_follow_it_given_what_stays(case, change):
+    ties, strength, weight = CASES[case]
+    data, p = Correlated(Factors(*SIZES), ties, strength), exact(SIZES, weight)
+    batches = data.pairs(2000, k=(1, 2), change=change, labels=True, seed=2).take(4)
+    first, second, changed = (np.concatenate(part) for part in zip(*batches, strict=True))
+    first, second = first[:, 0, :, 0].astype(int), second[:, 0, :, 0].astype(int)
+    assert follows(first, p)
+    np.testing.assert_array_equal(second[~changed], first[~changed])
+    if change == "differ":
+        np.testing.assert_array_equal(changed, first != second)
+    # All second images that the first one and the choice allow, by enumeration: each has its exact probability.
+    expected = np.zeros(SIZES)
+    for start, moves in zip(first, changed, strict=True):
+        allowed = [
+            [v for v in range(size) if (v != s if change == "differ" else True)] if moving else [s]
+            for size, s, moving in zip(SIZES, start, moves, strict=True)
+        ]
+        cells = np.ix_(*allowed)
+        expected[cells] += p[cells] / p[cells].sum()
+    assert follows(second, expected / expected.sum())
+
+
+def test_the_other_factors_stay_independent():
+    rows = drawn(Correlated(Factors(4, 4, 4), "a:b", 0.1), 10)
+    assert stats.chi2_contingency(np.histogram2d(rows[:, 0], rows[:, 2], 4)[0]).pvalue > 1e-3
+    assert follows(rows[:, 2:], np.full(4, 0.25))
+    assert np.corrcoef(rows[:, 0], rows[:, 1])[0, 1] > 0.9
+
+
+def test_batches_and_pairs_resume_exactly():
+    data = Correlated(Factors(4, 5, 3), "a:b", 0.3)
+    whole = drawn(data, 6, 7, seed=3)
+    np.testing.assert_array_equal(drawn(data, 2, 7, seed=3, start_step=4), whole[-14:])
+    tf.random.set_seed(5)
+    np.testing.assert_array_equal(drawn(data, 6, 7, seed=3), whole)
+    assert (drawn(data, 6, 7, seed=4) != whole).any()
+    pairs = [np.stack(pair) for pair in data.pairs(7, k=2, seed=3).take(5)]
+    resumed = next(iter(data.pairs(7, k=2, seed=3, start_step=4)))
+    np.testing.assert_array_equal(np.stack(resumed), pairs[4])
+    assert (pairs[3] != pairs[4]).any()
+
+
+def test_evaluation_stays_on_the_full_grid():
+    plain = zoo.datasets.load("xysquares(spacing=2)")
+    data = zoo.datasets.load("correlated(xysquares(spacing=2), 'x_R:y_B', 0.2)")
+    assert data.facts == plain.facts
+    assert data.name == "correlated(xysquares)"
+    assert data.is_grid()
+    indices = np.random.default_rng(0).integers(len(data), size=20)
+    np.testing.assert_array_equal(data.factors(indices), plain.factors(indices))
+    np.testing.assert_array_equal(data.index(data.factors(indices)), indices)
+    np.testing.assert_array_equal(data.images(indices), plain.images(indices))
+    np.testing.assert_array_equal(data.traversals([7], 2), plain.traversals([7], 2))
+
+
+def test_parts_and_variants_draw_by_it_as_well():
+    data = Correlated(Factors(6, 6), "a:b", 0.1)
+    p = exact((6, 6), lambda a, b: bell(a, b, 0.1))
+    part, _ = zoo.datasets.held_out(data, a=0)
+    assert follows(drawn(part, 10), np.where(np.arange(6)[:, None] > 0, p, 0) / p[1:].sum())
+    half, _ = zoo.datasets.split(data, 0.5, 0.5, seed=1)
+    kept = np.zeros((6, 6))
+    kept[tuple(half.factors(range(len(half))).T)] = 1
+    assert follows(drawn(half, 10), kept * p / (kept * p).sum())
+    noisy = zoo.datasets.Noisy(data, strength=0.0)
+    batches = np.concatenate(list(noisy.batches(2000).take(5)))[:, 0, :, 0]
+    assert follows(np.round(batches * 255).astype(int), p)
+
+
+def test_ties_of_ties_multiply():
+    inner = Correlated(Factors(4, 4, 3), "a:b", 0.3)
+    both = Correlated(Factors(4, 4, 3), ["a:b", "b:c"], [0.3, 0.2])
+    nested = Correlated(inner, "b:c", 0.2)
+    np.testing.assert_allclose(nested.probabilities(), both.probabilities(), rtol=1e-12)
+
+
+def test_values_too_improbable_for_a_float_are_still_drawn_where_nothing_else_is_left():
+    data = Correlated(Factors(2, 2), "a:b", 0.01)
+    first, second = next(iter(data.pairs(200, k=1)))
+    assert (first[:, 0, 0] == first[:, 0, 1]).numpy().all()
+    assert (second[:, 0, 0] != second[:, 0, 1]).numpy().all()
+
+
+def test_images_of_arrays_keep_their_fingerprint():
+    images = np.random.default_rng(0).integers(256, size=(6, 4, 4, 1), dtype="uint8")
+    plain = zoo.datasets.load((images, np.indices((2, 3)).reshape(2, -1).T))
+    one, other = plain.factor_names
+    data = Correlated(plain, f"{one}:{other}", 0.5)
+    assert fingerprint(data) == fingerprint(plain) is not None
+    assert (
+        len({image.tobytes() for image in data.batches(100).take(1).unbatch().as_numpy_iterator()})
+        == 6
+    )
+
+
+def test_a_model_is_trained_and_scored_on_correlated_factors(tmp_path):
+    text = "correlated(xysinglesquare(spacing=2, positions=4, square=2, side=8), 'x:y', 0.2)"
+    how = {"batch_size": 4, "seed": 1, "show_progress": False, "metrics": ["mig"]}
+    run = zoo.train("vae", text, steps=4, out=tmp_path / "whole", **how)
+    assert run.scores["mig"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ties": "a:z"}, 'Unknown factor of factors "z".*In the tie'),
+        ({"ties": "a"}, "A tie is a text such as 'scale:x'.*Received: 'a'"),
+        ({"ties": "a:b:c"}, "A tie is a text"),
+        ({"ties": [3]}, "A tie is a text.*Received: 3"),
+        ({"ties": []}, "Expected ties such as"),
+        ({"ties": "a:a"}, "two different factors. Received: 'a:a'"),
+        ({"ties": "a+b+a"}, "Expected different factors"),
+        ({"ties": "a:d"}, 'Factor "d" has a single value'),
+        (
+            {"ties": "a:b", "strength": 0},
+            "`strength` must be a number above 0. Received: strength=0",
+        ),
+        ({"ties": "a:b", "strength": float("nan")}, "strength=nan"),
+        (
+            {"ties": "a:b", "strength": "a"},
+            "`strength` must be a number, or one for each of 1 ties",
+        ),
+        ({"ties": ["a:b", "b:c"], "strength": [0.1]}, "one for each of 2 ties"),
+    ],
+)
+def test_wrong_ties_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Correlated(Factors(3, 4, 5, 1), **arguments)
+
+
+def test_joined_correlations_have_no_factor_in_common():
+    sizes = (2, 3, 4, 5, 2)
+    pairs = [(0, 1), (2, 3), (1, 4)]
+    ties = [_correlations.of_two(sizes, *pair, 0.3, True) for pair in pairs]
+    parts = _correlations.joined(ties)
+    assert sorted(part.columns for part in parts) == [(0, 1, 4), (2, 3)]
+    everything = np.indices(sizes).reshape(5, -1).T
+    np.testing.assert_allclose(
+        _correlations.weights(everything, ties),
+        _correlations.weights(everything, parts),
+        rtol=1e-12,
+    )
+
+
+def test_a_portable_job_says_that_it_cannot_draw_by_it():
+    from zoo.runs.portable import batches
+
+    with pytest.raises(
+        ValueError, match=r"alike in training\. Received: .*whose factors are correlated"
+    ):
+        batches.needs_of(None, Correlated(Factors(3, 4), "a:b"), 4, 0)
