@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from zoo.runs import _workers
+from zoo.runs import _workers, training
 
 COMMAND = [sys.executable, "-m", "zoo", "train", "--workers"]
 SCRIPT = """
@@ -139,4 +139,11 @@ def test_the_command_ends_where_a_worker_is_missing(tmp_path):
     assert done.returncode == 2
     assert f"does not answer within 0.5 seconds: {addresses[1]}" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("several", [{"devices": 2}, {"workers": True}])
+def test_jax_is_not_asked_for_several_devices(tmp_path, several):
+    with pytest.raises(ValueError, match="are for the runtime tensorflow"):
+        training.train("vae", "digits", runtime="jax", out=tmp_path / "run", **several)
     assert not (tmp_path / "run").exists()
