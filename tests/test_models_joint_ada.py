@@ -16,6 +16,7 @@ from zoo import models, schedules
 from zoo.measure import evaluation
 from zoo.models import _latents
 from zoo.models._terms import ElboTerms
+from zoo.runs import _finishing
 
 tfd = tfp.distributions
 SHAPE = (8, 8, 1)
@@ -690,7 +691,7 @@ def small_grid(tmp_path):
 
 
 def test_a_run_on_pairs_resumes_to_the_bit(small_grid, tmp_path, monkeypatch):
-    monkeypatch.setattr(zoo.training, "_finish", lambda model, *_: model)  # no scores, no figures
+    monkeypatch.setattr(_finishing, "finish", lambda model, *_: model)  # no scores, no figures
 
     def run(steps, name, **arguments):
         settings = {"k": (1, 2), "averaging": "ml"}
