@@ -17,7 +17,7 @@ class AnnealedVAE(VAE):
 
         loss = reconstruction + gamma * |mean KL - C(step)|
 
-    The mean goes over the batch, inside the absolute value.
+    The mean goes over the batch (of all replicas under a `tf.distribute` strategy), inside the absolute value.
 
     Args:
         image_shape: `(height, width, channels)`.

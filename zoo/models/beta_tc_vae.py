@@ -41,6 +41,8 @@ class BetaTCVAE(VAE):
     the N - 1 others. (The paper singles out one of the others; its weights have these as their mean over which one
     that is, so that these have the same mean and less variance.)
 
+    The batch is that of all replicas where a `tf.distribute` strategy trains the model.
+
     `fit` reports MI, TC and DW as estimated. With "mws" N shifts them by a constant, and no gradient.
 
     Args:

@@ -23,7 +23,8 @@ class DIPVAE(VAE):
         "i":   C = Cov_x[mean(x)]
         "ii":  C = Cov_x[mean(x)] + E_x[diag(variance(x))],    the covariance of q(z)
 
-    with mean(x) and variance(x) those of q(z|x), and covariances over the batch, divided by its size.
+    with mean(x) and variance(x) those of q(z|x), and covariances over the batch (of all
+    replicas under a `tf.distribute` strategy), divided by its size.
 
     Args:
         image_shape: `(height, width, channels)`.

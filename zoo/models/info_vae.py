@@ -34,7 +34,8 @@ class InfoVAE(VAE):
 
     The estimate is the unbiased one: pairs of a sample with itself are left out, so that it is zero in expectation
     where q(z) = p(z), and single values may be negative. As many draws from the prior as there are images are fresh
-    for each batch. In a batch of one image there is no pair, and the estimate is 0.
+    for each batch. In a batch of one image there is no pair, and the estimate is 0. The batch is that of all replicas
+    under a `tf.distribute` strategy.
 
     Args:
         image_shape: `(height, width, channels)`.

@@ -6,7 +6,7 @@ of devices than it began with.
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -49,16 +49,33 @@ def check_batch(batch_size: int, strategy: tf.distribute.Strategy | None) -> Non
         )
 
 
-def scope(strategy: tf.distribute.Strategy | None):
-    """Where the model of a run is made."""
-    return contextlib.nullcontext() if strategy is None else strategy.scope()
+def made(
+    make: Callable[[], keras.Model],
+    strategy: tf.distribute.Strategy | None,
+    like: keras.Model | None = None,
+) -> keras.Model:
+    """A model that a strategy trains; on every worker the same.
+
+    Args:
+        make: makes a compiled model. All workers do it alike, since TensorFlow sends each new variable from the first.
+        strategy: of `of_run`.
+        like: a model on one device, as from a checkpoint, whose state the new one takes; the other workers take it
+            from the first.
+    """
+    if strategy is None:
+        return make()
+    with strategy.scope():
+        model = make()
+    if like is not None:
+        for variable, old in zip(_state(model), _state(like), strict=True):
+            variable.assign(old.value.numpy())
+    if replicas.is_of_workers(strategy):
+        _spread_variables(_state(model), strategy)
+    return model
 
 
-def spread(model: keras.Model, strategy: tf.distribute.Strategy | None) -> None:
-    """Gives the model of the first worker, which may come from a checkpoint, to all others."""
-    if strategy is not None and replicas.is_of_workers(strategy):
-        of_optimizers = [v for optimizer in model.optimizers for v in optimizer.variables]
-        _spread_variables([*model.variables, *of_optimizers], strategy)
+def _state(model: keras.Model) -> list[keras.Variable]:
+    return [*model.variables, *(v for optimizer in model.optimizers for v in optimizer.variables)]
 
 
 def _spread_variables(variables: list[keras.Variable], strategy: tf.distribute.Strategy) -> None:

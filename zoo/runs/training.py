@@ -133,13 +133,13 @@ def train(
     config, images = with_images(config)
     metrics = metrics and evaluation.metric_names(metrics, images)
     if not is_first:
-        with _devices.errors_of_workers(strategy):
+        with _devices.errors_of_workers(strategy), _memory.errors(config):
             return _follow(config, images, folder, checkpoint_every, strategy)
     with _devices.errors_of_workers(strategy), runs.writing_to(folder), _memory.errors(config):
         _check_folder(folder, resume)
-        with _devices.scope(strategy):
-            trained = (resume and runs.restore(folder, config)) or make_model(config, images)
-        _devices.spread(trained, strategy)
+        trained = runs.restore(folder, config) if resume else None
+        if trained is None or strategy is not None:
+            trained = _devices.made(lambda: make_model(config, images), strategy, trained)
         stream = _model.stream(trained, images, config)
         runs.open_folder(folder, config)
         how = checkpoint_every, show_progress, runtime
@@ -151,9 +151,7 @@ def train(
 
 def _follow(config: runs.Config, images, folder: Path, checkpoint_every: int, strategy) -> Run:
     """The run on a worker that is not the first."""
-    with _devices.scope(strategy), _memory.errors(config):
-        trained = make_model(config, images)
-    _devices.spread(trained, strategy)
+    trained = _devices.made(lambda: make_model(config, images), strategy)
     _fitting.follow(trained, _model.stream(trained, images, config), config, checkpoint_every)
     return Run(folder, trained, {}, [])
 
