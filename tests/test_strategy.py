@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from zoo.utils import registry
 
 SCRIPT = """
 import contextlib, json
@@ -127,3 +130,39 @@ def test_two_replicas_learn_the_codebook_of_one(found):
 def test_gradient_norms_are_of_all_replicas_together(found, part):
     """A step of plain gradient descent moves the weights by the rate times the norm."""
     assert found[part]["reported"] == pytest.approx(found[part]["moved"], rel=1e-3)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    script = Path(__file__).with_name("strategy_truth.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", script],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(script.parent.parent)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+EXTRA = [
+    *("stratified", "free bits", "optimal scale"),
+    *("clipped by norm", "clipped by global norm", "clipped by value"),
+]
+
+
+@pytest.mark.parametrize("case", [*registry.names("models"), *EXTRA])
+def test_two_replicas_train_any_model_as_one_device_does(truth, case):
+    """By plain gradient descent: Adam divides by moments near 0, which makes much of rounding."""
+    assert truth[case]["losses"] < 1e-5
+    assert truth[case]["weights"] < 1e-5
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "dip_vae", "info_wgan_gp"])
+def test_a_last_batch_that_does_not_divide_is_trained_on(truth, name):
+    assert truth[f"uneven {name}"]
+
+
+def test_a_batch_smaller_than_the_number_of_replicas_is_one_line(truth):
+    assert truth["too few"].startswith("Expected at least 2 images in each batch")

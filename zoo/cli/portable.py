@@ -5,7 +5,8 @@ import click
 from zoo.cli._command import errors_as_messages, main
 from zoo.cli.work import TRAIN_EPILOG, print_run, train
 
-OF_THE_RUN = {"out", "resume", "runtime", "metrics"}  # of `zoo train`; `zoo unpack` makes the run
+# Of `zoo train` alone: `zoo unpack` makes the run.
+OF_THE_RUN = {"out", "resume", "runtime", "metrics", "devices", "workers", "wait"}
 
 
 @main.command(

@@ -89,13 +89,29 @@ def show(data, out, **options) -> None:
     help="What computes the updates; jax: on its default device.",
 )
 @click.option("--resume", is_flag=True, help="Continue the run in --out from its last checkpoint.")
+@click.option(
+    "--devices",
+    metavar="N|all",
+    help="GPUs that share each batch, or parts of the processor where there are none.",
+)
+@click.option(
+    "--workers", is_flag=True, help="Train together with the processes that TF_CONFIG names."
+)
+@click.option(
+    "--wait", default=60.0, show_default=True, help="Seconds in which other workers must answer."
+)
 @errors_as_messages
-def train(model, data, settings, **options) -> None:
+def train(model, data, settings, devices, **options) -> None:
     """Train MODEL, score it, draw it and export it, into a folder."""
     from zoo.runs import training
 
     settings = dict(training.parse_setting(text) for text in settings)
-    print_run(training.train(model, data, settings=settings, **options))
+    devices = int(devices) if devices and devices.lstrip("-").isdecimal() else devices
+    run = training.train(model, data, settings=settings, devices=devices, **options)
+    if run.files:
+        print_run(run)
+    else:
+        click.echo(f"Trained. The first worker writes {run.folder}.")
 
 
 @main.command("evaluate")

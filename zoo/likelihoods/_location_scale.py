@@ -16,6 +16,7 @@ from zoo.likelihoods.base import (
     TensorDistribution,
     tensors,
 )
+from zoo.utils import replicas
 
 tfd = tfp.distributions
 
@@ -67,7 +68,7 @@ def log_density(power: int, penalty: tf.Tensor, log_scale: tf.Tensor | None) -> 
     """
     if log_scale is None:
         lowest = math.exp(power * LOG_SCALE_FLOOR)
-        log_scale = tf.math.log(tf.maximum(tf.reduce_mean(penalty), lowest)) / power
+        log_scale = tf.math.log(tf.maximum(replicas.mean(penalty), lowest)) / power
     log_normalizer = math.log(2) + math.log(power) / power + math.lgamma(1 + 1 / power)
     return -tf.exp(-power * log_scale) / power * penalty - (log_scale + log_normalizer)
 
@@ -164,7 +165,7 @@ class LocationScale(Likelihood):
             `channels` outputs are locations, the last `channels` their s;
             "optimal": the scale that makes each batch given to `log_prob` most probable, and at
             least exp(-6). The log probability of an image then depends on its batch (under a
-            distribution strategy, on its replica's share), and there is nothing to sample from.
+            distribution strategy, on that of all replicas), and there is nothing to sample from.
         activation: from decoder outputs to locations: "sigmoid", which keeps them in [0, 1], or
             "linear".
         **kwargs: `name` and `trainable`, as for any layer.

@@ -34,7 +34,7 @@ class Gaussian(LocationScale):
             `channels` outputs are means, the last `channels` their s;
             "optimal": sigma^2 is the mean squared error of each batch given to `log_prob`, and
             sigma at least exp(-6). The log probability of an image then depends on its batch
-            (under a distribution strategy, on its replica's share), and there is nothing to
+            (under a distribution strategy, on that of all replicas), and there is nothing to
             sample from.
         activation: from decoder outputs to means: "sigmoid", which keeps them in [0, 1], or
             "linear".

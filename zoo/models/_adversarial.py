@@ -12,6 +12,7 @@ from zoo.models._gradients import adam, share_of_mean, update, watching
 from zoo.models._terms import ElboTerms
 from zoo.models.vae import VAE
 from zoo.optimizers import loss_scaled
+from zoo.utils import replicas
 from zoo.utils.checks import check_integer
 
 
@@ -160,8 +161,8 @@ class LatentAdversarial(Adversarial):
         logits = networks.applied(self.discriminator, both, training=True)
         real, fake = tf.split(logits[:, 0] - logits[:, 1], sizes)
         # The cross-entropy of two logits is softplus of wrong minus right.
-        real_loss = tf.reduce_mean(tf.nn.softplus(-real))
-        fake_loss = tf.reduce_mean(tf.nn.softplus(fake))
+        real_loss = replicas.mean(tf.nn.softplus(-real))
+        fake_loss = replicas.mean(tf.nn.softplus(fake))
         return 0.5 * (real_loss + fake_loss)
 
     def get_config(self) -> dict[str, Any]:
@@ -180,10 +181,7 @@ def gradient_norm(gradients: Sequence[tf.Tensor], optimizer: keras.Optimizer) ->
     large for that type.
     """
     known = [tf.cast(gradient, tf.float32) for gradient in gradients if gradient is not None]
-    replica = tf.distribute.get_replica_context()
-    if replica.num_replicas_in_sync > 1:
-        known = replica.all_reduce(tf.distribute.ReduceOp.SUM, known)
-    norm = tf.linalg.global_norm(known) / optimizer.scale_loss(tf.ones(()))
+    norm = tf.linalg.global_norm(replicas.total_of(known)) / optimizer.scale_loss(tf.ones(()))
     skips = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     return tf.where(tf.math.is_finite(norm), norm, 0.0) if skips else norm
 

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from zoo.models import _traces
+from zoo.utils import replicas
 
 
 class Compiled(keras.Model):
@@ -35,9 +36,16 @@ class Compiled(keras.Model):
 
         return _traces.leaving_none(tf.function(codes_of, autograph=False, reduce_retracing=True))
 
+    def _maybe_symbolic_build(self, *args, **kwargs) -> None:
+        """Nothing: a model of the zoo is built when it is made, and its optimizers when it is compiled.
+
+        Keras would build it under a strategy, from a batch that it cannot read where there are several workers.
+        """
+
     def make_train_function(self, force: bool = False) -> None:
         """Compiles `train_step`, as Keras does, and lets go of all of it with the model."""
         if self.train_function is None or force:
+            replicas.normalize_together(self)
             super().make_train_function(force)
             self.train_function = _traces.leaving_none(self.train_function)
 

@@ -10,6 +10,7 @@ from zoo import likelihoods
 from zoo.models._terms import ElboTerms
 from zoo.models.base import Model
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 
 
 class FreeBits(Model):
@@ -50,7 +51,7 @@ class FreeBits(Model):
         if self.free_bits == 0:
             return terms.kl
         least = value_at(self.free_bits, self.step)
-        is_free = tf.reduce_mean(terms.latent_kl, axis=0) < least
+        is_free = replicas.mean(terms.latent_kl, axis=0) < least
         return tf.reduce_sum(tf.where(is_free, least, terms.latent_kl), axis=-1)
 
     def get_config(self) -> dict[str, Any]:

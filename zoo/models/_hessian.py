@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.utils import replicas
+
 STEP = 0.1  # in standard deviations of the latents
 # Four points for each image and kind of direction: to and fro along the first, to and fro along the second.
 SIDES = np.array([1, -1, 1, -1], np.float32)
@@ -88,18 +90,22 @@ def normalized_penalty(
 def _signs(shape, seed) -> tf.Tensor:
     """Two Rademacher directions for each image, each twice, `(batch, points, latent_dim)`."""
     key = tf.random.fold_in(seed, 0)
-    signs = tf.random.stateless_uniform(_two(shape), key, 0, 2, tf.int32)
+    signs = replicas.drawn_rows(
+        lambda n, seed: tf.random.stateless_uniform((n, 2, shape[1]), seed, 0, 2, tf.int32),
+        shape[0],
+        key,
+    )
     return tf.repeat(2.0 * tf.cast(signs, tf.float32) - 1.0, 2, axis=1)
 
 
 def _gaussian(shape, seed) -> tf.Tensor:
     """Two Gaussian directions for each image, each twice, `(batch, points, latent_dim)`."""
-    normal = tf.random.stateless_normal(_two(shape), tf.random.fold_in(seed, 1))
+    normal = replicas.drawn_rows(
+        lambda n, seed: tf.random.stateless_normal((n, 2, shape[1]), seed),
+        shape[0],
+        tf.random.fold_in(seed, 1),
+    )
     return tf.repeat(normal, 2, axis=1)
-
-
-def _two(shape) -> tf.Tensor:
-    return tf.stack([shape[0], 2, shape[1]])
 
 
 def _ratio(outputs, batch) -> tf.Tensor:

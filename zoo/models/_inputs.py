@@ -214,7 +214,7 @@ def faults_as_value_errors():
         _, found, rest = str(error.message).partition(MARK)
         if not found:
             raise
-        message = rest.partition("\n")[0].partition(" [[")[0]
+        message = rest.partition("\n")[0].partition(" [[")[0].partition("] [Condition")[0]
     else:
         return
     raise ValueError(message)

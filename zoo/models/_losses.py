@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from zoo.utils import replicas
+
 NAME = "regularization"
 """Under which losses of layers are reported, where there are some."""
 
@@ -18,7 +20,9 @@ def of_layers(*networks: keras.Layer) -> tf.Tensor | None:
     network, and of `add_loss`; of layers and weights that networks share once. To be read after that call, within the
     tape.
     """
-    losses = _Together(networks).losses
+    together = _Together(networks)
+    replicas.restore_losses(together)
+    losses = together.losses
     if not losses:
         return None
     return tf.add_n([tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in losses])

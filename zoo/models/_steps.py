@@ -9,6 +9,7 @@ from zoo.models import _losses, _weights
 from zoo.models._gradients import adam, share_of_mean, update, watching
 from zoo.models._terms import ElboTerms
 from zoo.optimizers import loss_scaled
+from zoo.utils import replicas
 
 LEARNING_RATE = 1e-4
 
@@ -21,7 +22,8 @@ class Steps(keras.Model):
 
         Args:
             optimizer: a Keras optimizer or its name.
-            jit_compile: XLA; `"auto"` uses it where there is a GPU. On a CPU it makes these networks slower.
+            jit_compile: XLA; `"auto"` uses it where there is a GPU, and no `tf.distribute` strategy, under which it
+                cannot be used. On a CPU it makes these networks slower.
             **kwargs: of `keras.Model.compile`, without losses and metrics, which are the model's own.
         """
         for name in ("loss", "metrics", "loss_weights", "weighted_metrics"):
@@ -31,7 +33,7 @@ class Steps(keras.Model):
                     "metrics. Choose a `likelihood` when you make the model."
                 )
         if jit_compile == "auto":
-            jit_compile = bool(tf.config.list_physical_devices("GPU"))
+            jit_compile = bool(tf.config.list_physical_devices("GPU")) and not replicas.under(self)
         optimizer = adam(LEARNING_RATE) if optimizer is None else optimizer
         wanted = kwargs.get("auto_scale_loss", True)
         super().compile(
@@ -65,6 +67,10 @@ class Steps(keras.Model):
     def step(self):
         """Updates made so far, for schedules."""
         return self.optimizer.iterations if self.compiled else 0
+
+    def updates_made(self) -> int:
+        """Updates made so far, as a number."""
+        return int(self.optimizer.iterations.value.numpy())
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -111,7 +117,7 @@ class Steps(keras.Model):
         for tracker in used:
             value = values[tracker.name]
             tracker.update_state(value, sample_weight=images if value.shape.rank == 0 else None)
-        return {tracker.name: tracker.result() for tracker in used}
+        return {tracker.name: replicas.loggable(tracker.result()) for tracker in used}
 
     def stream(
         self, data, batch_size: int, *, seed: int = 0, start_step: int = 0

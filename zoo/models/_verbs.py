@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.models import _averages, _inputs, _rates, _weights
+from zoo.utils import replicas
 
 
 class Verbs(keras.Model):
@@ -71,9 +72,18 @@ class Verbs(keras.Model):
                 images, validation_batch_size or batch_size, weights=weights
             )
             validation_data = _weights.as_steps(validation_data)
+        batches = self.training_batches(batches)
+        if replicas.under(self):
+            batches, steps = replicas.shared_out(
+                batches,
+                self.distribute_strategy,
+                kwargs.get("steps_per_epoch"),
+                _inputs.MARK,
+            )
+            kwargs["steps_per_epoch"] = steps
         with _inputs.faults_as_value_errors(), _averages.all_finalized(self):
             return super().fit(
-                self.training_batches(batches),
+                batches,
                 epochs=epochs,
                 validation_data=validation_data,
                 shuffle=False,  # Done, where it was asked for.

@@ -11,7 +11,7 @@ from zoo.models import _inputs, _weights
 from zoo.models._terms import ElboTerms
 from zoo.models.beta_vae import BetaVAE
 from zoo.schedules import Schedule
-from zoo.utils import registry
+from zoo.utils import registry, replicas
 from zoo.utils.checks import check_fraction, check_integer
 
 tfd = tfp.distributions
@@ -116,7 +116,15 @@ class AdaGVAE(BetaVAE):
             )
         images = tf.concat([self._scaled(first), self._scaled(second)], axis=0)
         posterior = self.shared(self.encode(images, training=True))
-        return self.terms_under(posterior, images, training=True)
+        return self.terms_under(posterior, images, training=True, draw=self.drawn)
+
+    def drawn(self, posterior: tfd.Distribution, seed) -> tf.Tensor:
+        """A sample of the posteriors of pairs. Of the whole batch those of a replica are not one stretch, but two."""
+        if not replicas.several():
+            return posterior.sample(seed=seed)
+        pairs = posterior.batch_shape_tensor()[0] // 2
+        noise = replicas.drawn_rows(self.prior.sample, pairs, seed, parts=2)
+        return posterior.mean() + posterior.stddev() * noise
 
     def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Pairs as they are: `(first, second)`, or `(first, second, weights)`."""

@@ -8,6 +8,7 @@ import tensorflow as tf
 from zoo.models._adversarial import LatentAdversarial
 from zoo.models._terms import ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -81,8 +82,9 @@ class AdversarialAutoencoder(LatentAdversarial):
         """One update of the autoencoder, then one of the discriminator."""
         images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
         # The autoencoder draws one seed a step, as a plain VAE does; the discriminator's is derived from it.
-        seed = self.next_seed()
-        others = self.prior.sample(tf.shape(images)[0], seed=tf.random.fold_in(seed, 1))
+        seed = self.common_seed()
+        draw, n = self.prior.sample, tf.shape(images)[0]
+        others = replicas.drawn_rows(draw, n, tf.random.fold_in(seed, 1))
         return self.adversarial_step(images, others, seed, weights)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from zoo.models._terms import ElboTerms
 from zoo.models.vae import VAE
 from zoo.schedules import Linear, Schedule, check_weight, value_at
+from zoo.utils import replicas
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -51,7 +52,7 @@ class AnnealedVAE(VAE):
 
     def regularizer(self, terms: ElboTerms) -> tf.Tensor:
         """γ·|mean KL − C|, a scalar that every image shares, in nats."""
-        mean = tf.reduce_mean(self.kl_cost(terms))
+        mean = replicas.mean(self.kl_cost(terms))
         distance = tf.abs(mean - value_at(self.capacity, self.step))
         return value_at(self.gamma, self.step) * distance
 

@@ -22,6 +22,7 @@ from zoo.models._saving import Saving
 from zoo.models._steps import Steps
 from zoo.models._terms import ElboTerms
 from zoo.models._verbs import Verbs
+from zoo.utils import replicas
 from zoo.utils.checks import check_integer
 
 tfd = tfp.distributions
@@ -241,11 +242,12 @@ class Model(Steps, Verbs, Compiled, Saving):
 
     def next_seed(self) -> tf.Tensor:
         """A fresh seed for stateless random ops, different on each replica of a distribution strategy."""
-        seed = tf.cast(self.seed_generator.next(), tf.int32)
-        replica = tf.distribute.get_replica_context()
-        if replica is None or replica.num_replicas_in_sync == 1:
-            return seed
-        return tf.random.fold_in(seed, replica.replica_id_in_sync_group)
+        seed = self.common_seed()
+        return tf.random.fold_in(seed, replicas.number()) if replicas.several() else seed
+
+    def common_seed(self) -> tf.Tensor:
+        """A fresh seed, the same on all replicas, for what `zoo.utils.replicas` draws for the whole batch."""
+        return tf.cast(self.seed_generator.next(), tf.int32)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

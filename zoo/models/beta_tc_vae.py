@@ -4,13 +4,17 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from zoo.models import _inputs
 from zoo.models._terms import ElboTerms
 from zoo.models.vae import VAE
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 from zoo.utils.checks import check_integer
 from zoo.utils.registry import check_known
+
+tfd = tfp.distributions
 
 ESTIMATORS = ("mws", "mss")
 
@@ -125,9 +129,13 @@ class BetaTCVAE(VAE):
 
     def log_aggregate(self, terms: ElboTerms) -> tuple[tf.Tensor, tf.Tensor]:
         """Estimates of log q(z), `(batch,)`, and of log q(z_j) for each latent, `(batch, latent_dim)`."""
-        # Row i, column j: latent i under the posterior of image j.
-        pairs = terms.posterior.distribution.log_prob(terms.latents[:, None])
-        log_weights = self.log_weights(tf.shape(pairs)[0])
+        # Row i, column j: latent i under the posterior of image j, which may be another replica's.
+        normal = terms.posterior.distribution
+        if replicas.several():
+            normal = tfd.Normal(replicas.gathered(normal.loc), replicas.gathered(normal.scale))
+        pairs = normal.log_prob(terms.latents[:, None])
+        n, n_of_all = tf.unstack(tf.shape(pairs)[:2])
+        log_weights = replicas.mine(self.log_weights(n_of_all), n)
         joint = tf.reduce_sum(pairs, axis=-1) + log_weights
         marginals = pairs + log_weights[:, :, None]
         return tf.reduce_logsumexp(joint, axis=1), tf.reduce_logsumexp(marginals, axis=1)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from zoo.models._terms import ElboTerms
 from zoo.models.vae import VAE
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 from zoo.utils.registry import check_known
 
 # λ_d / λ_od as in the study of Locatello et al. 2019.
@@ -75,13 +76,13 @@ class DIPVAE(VAE):
 
     def covariance(self, terms: ElboTerms) -> tf.Tensor:
         """C, `(latent_dim, latent_dim)`."""
-        means = terms.posterior.mean()
+        means = replicas.gathered(terms.posterior.mean())
         centred = means - tf.reduce_mean(means, axis=0)
         of_means = tf.matmul(centred, centred, transpose_a=True)
         covariance = of_means / tf.cast(tf.shape(means)[0], tf.float32)
         if self.variant == "i":
             return covariance
-        variances = tf.reduce_mean(terms.posterior.variance(), axis=0)
+        variances = replicas.mean(terms.posterior.variance(), axis=0)
         return covariance + tf.linalg.diag(variances)
 
     def covariance_penalty(self, covariance: tf.Tensor) -> tf.Tensor:

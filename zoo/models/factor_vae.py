@@ -13,6 +13,7 @@ from zoo.models import _weights
 from zoo.models._adversarial import LatentAdversarial
 from zoo.models._terms import ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -89,11 +90,12 @@ class FactorVAE(LatentAdversarial):
                 "Call fit(images), or train_on_batch(images, other_images)."
             )
         # The VAE draws one seed a step, as a plain VAE does; the discriminator's are derived from it.
-        seed = self.next_seed()
+        seed = self.common_seed()
         # Both halves come from the encoder as it is before the update. Were the permuted half encoded after it, the
         # discriminator would learn to tell the encoder's last step, and its gradient would amplify each step.
-        latents = self.encode(others, training=True).sample(seed=tf.random.fold_in(seed, 1))
-        permuted = permute_dims(latents, tf.random.fold_in(seed, 2))
+        latents = replicas.drawn(self.encode(others, training=True), tf.random.fold_in(seed, 1))
+        permuted = permute_dims(replicas.gathered(latents), tf.random.fold_in(seed, 2))
+        permuted = replicas.mine(permuted, tf.shape(latents)[0])
         return self.adversarial_step(images, permuted, seed, weights)
 
     def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -9,6 +9,7 @@ from zoo.models import _support
 from zoo.models._terms import ElboTerms
 from zoo.models.beta_vae import BetaVAE
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 from zoo.utils.checks import check_integer
 
 
@@ -77,7 +78,8 @@ class HFSVAE(BetaVAE):
     def objective(self, terms: ElboTerms) -> dict[str, tf.Tensor]:
         """The loss and its terms by name, each `(batch,)`; the distance, of the batch, is the same for all."""
         values = super().objective(terms)
-        distance = self.support_distance(terms.posterior.mean(), self.next_seed())
+        means = replicas.gathered(terms.posterior.mean())
+        distance = self.support_distance(means, self.common_seed())
         distance = distance * tf.ones_like(terms.reconstruction)
         loss = values["loss"] + value_at(self.gamma, self.step) * distance
         return {**values, "loss": loss, "support_distance": distance}

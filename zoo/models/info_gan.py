@@ -13,6 +13,7 @@ from zoo.models import _latents, _losses, _reach, _weights
 from zoo.models._adversarial import Adversarial, gradient_norm, grouped
 from zoo.models._gradients import adam, share_of_mean, update, watching
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 from zoo.utils.checks import check_integer
 
 tfd = tfp.distributions
@@ -165,9 +166,12 @@ class InfoGAN(Adversarial):
 
     def generate(self, n, seed, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """`n` mean images `(n, *image_shape)` of codes and noise from their priors, and the codes `(n, latent_dim)`."""
-        latents = self.prior.sample(n, seed=tf.random.fold_in(seed, 0))
-        noise = tf.random.stateless_normal((n, self.noise_dim), tf.random.fold_in(seed, 1))
+        latents = replicas.drawn_rows(self.prior.sample, n, tf.random.fold_in(seed, 0))
+        noise = replicas.drawn_rows(self._noise, n, tf.random.fold_in(seed, 1))
         return self.decode(latents, training, noise).mean(), latents
+
+    def _noise(self, n, seed) -> tf.Tensor:
+        return tf.random.stateless_normal((n, self.noise_dim), seed)
 
     def sample(self, n, seed) -> tuple[tf.Tensor, tf.Tensor]:
         """Images of the generator, and their codes; arguments as for `VAE.sample`. The noise is drawn as well."""
@@ -271,7 +275,7 @@ class InfoGAN(Adversarial):
     def train_step(self, data) -> dict[str, tf.Tensor]:
         """The discriminator's updates, then one of generator and encoder."""
         batches, weights = self._batches_of(data)
-        seed = self.next_seed()
+        seed = self.common_seed()
         updates = [
             self.train_discriminator(images, tf.random.fold_in(seed, 1 + number), weights[number])
             for number, images in enumerate(batches)
@@ -305,7 +309,7 @@ class InfoGAN(Adversarial):
     def test_step(self, data) -> dict[str, tf.Tensor]:
         """The values without an update, and the reconstruction of the images."""
         images, _, weights = keras.utils.unpack_x_y_sample_weight(data)
-        images, seed = self._scaled(images), self.next_seed()
+        images, seed = self._scaled(images), self.common_seed()
         n = tf.shape(images)[0]
         fakes, _ = self.generate(n, tf.random.fold_in(seed, 1))
         further = tf.random.fold_in(seed, 2)

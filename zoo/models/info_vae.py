@@ -9,6 +9,7 @@ import tensorflow as tf
 from zoo.models._terms import ElboTerms
 from zoo.models.vae import VAE
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 from zoo.utils.checks import is_number
 from zoo.utils.registry import check_known
 
@@ -90,7 +91,8 @@ class InfoVAE(VAE):
     def objective(self, terms: ElboTerms) -> dict[str, tf.Tensor]:
         """The loss and its terms by name, each `(batch,)`; the MMD^2 is the same for all."""
         alpha, weight = (value_at(value, self.step) for value in (self.alpha, self.lambda_mmd))
-        mmd = self.mmd(terms.latents, self.prior_like(terms.latents))
+        latents = replicas.gathered(terms.latents)
+        mmd = self.mmd(latents, self.prior_like(latents))
         mmd = mmd * tf.ones_like(terms.reconstruction)
         regularizer = (1 - alpha) * self.kl_cost(terms) + (alpha + weight - 1) * mmd
         return {
@@ -116,7 +118,7 @@ class InfoVAE(VAE):
 
     def prior_like(self, latents: tf.Tensor) -> tf.Tensor:
         """As many draws from the prior."""
-        return self.prior.sample(tf.shape(latents)[0], seed=self.next_seed())
+        return self.prior.sample(tf.shape(latents)[0], seed=self.common_seed())
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -10,6 +10,7 @@ from zoo.models import _losses
 from zoo.models._gradients import adam
 from zoo.models.info_gan import InfoGAN
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -121,7 +122,7 @@ class InfoWGANGP(InfoGAN):
 
     def gradient_penalty(self, images, fakes, seed, training: bool = True) -> tf.Tensor:
         """(|grad D(x')| - 1)^2 at one place between each real and generated image, `(batch,)`."""
-        places = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed)
+        places = replicas.drawn_rows(_places, tf.shape(images)[0], seed)
         between = tf.stop_gradient(fakes + places * (images - fakes))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(between)
@@ -153,6 +154,10 @@ class InfoWGANGP(InfoGAN):
         """The constructor's arguments."""
         weight = keras.saving.serialize_keras_object(self.penalty_weight)
         return {**super().get_config(), "penalty_weight": weight}
+
+
+def _places(n, seed) -> tf.Tensor:
+    return tf.random.stateless_uniform((n, 1, 1, 1), seed)
 
 
 def _normalizes_batches(network: keras.Model) -> bool:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from zoo.models._terms import ElboTerms
 from zoo.models.vae import VAE
+from zoo.utils import replicas
 from zoo.utils.checks import check_integer
 
 
@@ -68,8 +69,8 @@ class IWAE(VAE):
         """The terms of the bound, with K samples of q(z|x) for each image; arguments as for `VAE.elbo_terms`."""
         images = self._scaled(images)
         posterior = self.encode(images, training)
-        seed = self.next_seed() if seed is None else seed
-        latents = posterior.sample(self.samples, seed=seed)
+        seed = self.common_seed() if seed is None else seed
+        latents = replicas.drawn(posterior, seed, (self.samples,))
         decoded = self.decode(tf.reshape(latents, (-1, self.latent_dim)), training)
         copies = tf.tile(images, (self.samples, 1, 1, 1))
         log_likelihood = tf.reshape(decoded.log_prob(copies), (self.samples, -1))

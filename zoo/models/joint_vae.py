@@ -13,6 +13,7 @@ from zoo.models import _latents
 from zoo.models._terms import ElboTerms
 from zoo.models.vae import VAE
 from zoo.schedules import Linear, Schedule, check_weight, value_at
+from zoo.utils import replicas
 from zoo.utils.checks import check_integer
 
 tfd = tfp.distributions
@@ -150,8 +151,8 @@ class JointVAE(VAE):
         capacity = value_at(self.capacity, self.step)
         most = sum(map(math.log, self.categories))
         discrete_capacity = tf.minimum(value_at(self.discrete_capacity, self.step), most)
-        distance = tf.abs(tf.reduce_mean(continuous) - capacity)
-        discrete_distance = tf.abs(tf.reduce_mean(discrete) - discrete_capacity)
+        distance = tf.abs(replicas.mean(continuous) - capacity)
+        discrete_distance = tf.abs(replicas.mean(discrete) - discrete_capacity)
         return value_at(self.gamma, self.step) * (distance + discrete_distance)
 
     def group_kl(self, terms: ElboTerms) -> tuple[tf.Tensor, tf.Tensor]:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.models import _codebook
-from zoo.models._gradients import share_of_mean, watching
+from zoo.models._gradients import apply, share_of_mean, watching
 from zoo.models._quantized import QuantizedAutoencoder, adam_per_pixel
 from zoo.models._terms import ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
@@ -158,9 +158,9 @@ class QLAE(QuantizedAutoencoder):
         gradients = tape.gradient(loss, [*networks, *values])
         # The codebook computes in float32, and its optimizer scales no loss.
         scale = self.optimizer.scale_loss(tf.ones(()))
-        self.optimizer.apply(gradients[: len(networks)], networks)
+        apply(self.optimizer, gradients[: len(networks)], networks)
         of_values = [gradient / scale for gradient in gradients[len(networks) :]]
-        self.codebook_optimizer.apply(of_values, values)
+        apply(self.codebook_optimizer, of_values, values)
         return self.track(terms)
 
     def get_config(self) -> dict[str, Any]:

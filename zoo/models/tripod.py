@@ -10,6 +10,7 @@ from zoo.models import _hessian, _kernel_density
 from zoo.models._terms import ElboTerms
 from zoo.models.fsq_ae import FSQAE
 from zoo.schedules import Schedule, check_weight, value_at
+from zoo.utils import replicas
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -81,10 +82,13 @@ class Tripod(FSQAE):
     def objective(self, terms: ElboTerms) -> dict[str, tf.Tensor]:
         """The loss and its terms by name, each `(batch,)`: all in nats but NHP, a ratio."""
         values = super().objective(terms)
-        deviations = _kernel_density.deviations(terms.posterior.distribution.continuous)
-        information = _kernel_density.multiinformation(terms.latents, deviations)
+        continuous = replicas.gathered(terms.posterior.distribution.continuous)
+        deviations = _kernel_density.deviations(continuous)
+        latents = replicas.gathered(terms.latents)
+        information = _kernel_density.multiinformation(latents, deviations)
+        information = replicas.mine(information, tf.shape(terms.latents)[0])
         layers = _hessian.hidden_layers(self.decoder, self.penalized_layers)
-        hessian = _hessian.normalized_penalty(layers, terms.latents, deviations, self.next_seed())
+        hessian = _hessian.normalized_penalty(layers, terms.latents, deviations, self.common_seed())
         penalty = value_at(self.information_weight, self.step) * information
         penalty += value_at(self.hessian_weight, self.step) * hessian
         loss = values["loss"] + self.pixels * penalty

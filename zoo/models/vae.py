@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from zoo.models._free_bits import FreeBits
 from zoo.models._terms import ElboTerms
+from zoo.utils import replicas
 
 tfd = tfp.distributions
 
@@ -64,10 +65,20 @@ class VAE(FreeBits):
         """The terms of the loss, with one sample of q(z|x) for each image; arguments as for `Model.elbo_terms`."""
         return self.terms_under(self.encode(images, training), images, training, seed)
 
-    def terms_under(self, posterior, images, training: bool = False, seed=None) -> ElboTerms:
-        """The terms with a given posterior of the images; other arguments as for `elbo_terms`."""
+    def terms_under(
+        self, posterior, images, training: bool = False, seed=None, draw=replicas.drawn
+    ) -> ElboTerms:
+        """The terms with a given posterior of the images.
+
+        Args:
+            posterior: of the images.
+            images: as for `elbo_terms`, as are training and seed.
+            training: likewise.
+            seed: likewise.
+            draw: from the posterior and a seed to one sample for each image.
+        """
         images = self._scaled(images)
-        latents = posterior.sample(seed=self.next_seed() if seed is None else seed)
+        latents = draw(posterior, self.common_seed() if seed is None else seed)
         reconstruction = -self.decode(latents, training).log_prob(images)
         latent_kl = self.latent_kl(posterior) if self.has_elbo else None
         return ElboTerms(posterior, latents, reconstruction, latent_kl)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from zoo.utils import replicas
 from zoo.utils.texts import first_line
 
 
@@ -48,4 +49,6 @@ def applied(network: keras.Model, inputs, training: bool = False):
         >>> applied(halved, keras.ops.zeros((1, 3))).dtype
         tf.float32
     """
-    return keras.ops.cast(network(inputs, training=training), "float32")
+    outputs = network(inputs, training=training)
+    replicas.keep_losses(network)
+    return keras.ops.cast(outputs, "float32")

@@ -28,7 +28,7 @@ def fit(
     show_progress: bool,
     runtime: str,
 ) -> None:
-    start = int(model.optimizer.iterations)
+    start = model.updates_made()
     if start >= config.steps:
         return
     recorder = Recorder(data, config, folder, start, checkpoint_every, show_progress)
@@ -43,8 +43,63 @@ def fit(
     runs.save_final(model, folder)
 
 
-class Recorder(keras.callbacks.Callback):
-    """Writes history, TensorBoard logs and checkpoints; stops a run whose loss is not finite."""
+def follow(model, stream: tf.data.Dataset, config: runs.Config, checkpoint_every: int) -> None:
+    """The updates of a run on a worker that writes nothing, as the first does at the same time."""
+    start = model.updates_made()
+    if start < config.steps:
+        watcher = Watcher(config, start, checkpoint_every)
+        model.fit(stream, steps_per_epoch=config.steps - start, verbose=0, callbacks=[watcher])
+
+
+class Watcher(keras.callbacks.Callback):
+    """Stops a run whose loss is not finite, and begins new means for each row of its history; all workers do it."""
+
+    def __init__(self, config: runs.Config, start: int, checkpoint_every: int):
+        super().__init__()
+        self.config, self.start = config, start
+        self.log_every, self.checkpoint_every = LOG_EVERY, checkpoint_every
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Looks at the loss after each update, and has written what is due."""
+        step = self.start + batch + 1
+        order = (name for name in self.model.tracked() if name in logs)
+        values = {name: float(np.mean(logs[name])) for name in order}
+        self._check_finite(step, values)
+        self.after_update(step)
+        is_last = step == self.config.steps
+        is_checkpoint = step % self.checkpoint_every == 0
+        # Running means are not in a checkpoint, so that each one starts a new row.
+        if step % self.log_every == 0 or is_checkpoint or is_last:
+            self.write_row(step, values)
+            self.model.reset_metrics()
+        if is_checkpoint and not is_last:
+            self.write_checkpoint(step)
+
+    def after_update(self, step: int) -> None:
+        """Called after each update whose loss is finite."""
+
+    def write_row(self, step: int, values: dict[str, float]) -> None:
+        """Called where a row of the history is due, with the means since the row before."""
+
+    def write_checkpoint(self, step: int) -> None:
+        """Called where a checkpoint is due."""
+
+    def last_good(self) -> str:
+        """What a user who reads that a run has diverged can go back to."""
+        return "The checkpoints are the first worker's."
+
+    def _check_finite(self, step: int, values: dict[str, float]) -> None:
+        broken = [name for name, value in values.items() if not math.isfinite(value)]
+        if broken:
+            terms = [name for name in broken if name != "loss"] or broken
+            raise Diverged(
+                f"Training stopped at step {step}: {terms[0]} is {values[terms[0]]}. {self.last_good()} "
+                f"Lower the learning rate (now {self.config.learning_rate:g}) or the weights of the loss."
+            )
+
+
+class Recorder(Watcher):
+    """Writes history, TensorBoard logs and checkpoints as well."""
 
     def __init__(
         self,
@@ -55,9 +110,8 @@ class Recorder(keras.callbacks.Callback):
         checkpoint_every: int,
         show_progress: bool,
     ):
-        super().__init__()
-        self.data, self.config, self.folder, self.start = data, config, folder, start
-        self.log_every, self.checkpoint_every = LOG_EVERY, checkpoint_every
+        super().__init__(config, start, checkpoint_every)
+        self.data, self.folder = data, folder
         self.history = [row for row in runs.read_history(folder) if row["step"] <= start]
         self.seconds = self.history[-1]["seconds"] if self.history else 0.0
         self.began = time.monotonic()
@@ -79,22 +133,14 @@ class Recorder(keras.callbacks.Callback):
         )
 
     def on_train_batch_end(self, batch, logs=None):
-        """Looks at the loss after each update, and writes what is due."""
+        """Ends where the user wants it, and else looks at the loss and writes what is due."""
         if self.interrupted.is_set():
             raise KeyboardInterrupt
-        step = self.start + batch + 1
-        order = (name for name in self.model.tracked() if name in logs)
-        values = {name: float(np.mean(logs[name])) for name in order}
-        self._check_finite(step, values)
+        super().on_train_batch_end(batch, logs)
+
+    def after_update(self, step: int) -> None:
+        """Moves the bar."""
         self.bar.update(step - self.bar.n)
-        is_last = step == self.config.steps
-        is_checkpoint = step % self.checkpoint_every == 0
-        # Running means are not in a checkpoint, so that each one starts a new row.
-        if step % self.log_every == 0 or is_checkpoint or is_last:
-            self._log(step, values)
-            self.model.reset_metrics()
-        if is_checkpoint and not is_last:
-            self._checkpoint(step)
 
     def close(self) -> None:
         """Ends the progress bar and the TensorBoard log."""
@@ -103,16 +149,8 @@ class Recorder(keras.callbacks.Callback):
         with report.not_vital("The end of TensorBoard's log"):
             self.writer.close()
 
-    def _check_finite(self, step: int, values: dict[str, float]) -> None:
-        broken = [name for name, value in values.items() if not math.isfinite(value)]
-        if broken:
-            terms = [name for name in broken if name != "loss"] or broken
-            raise Diverged(
-                f"Training stopped at step {step}: {terms[0]} is {values[terms[0]]}. {self._last_good()} "
-                f"Lower the learning rate (now {self.config.learning_rate:g}) or the weights of the loss."
-            )
-
-    def _last_good(self) -> str:
+    def last_good(self) -> str:
+        """The last checkpoint."""
         checkpoints = runs.checkpoints(self.folder)
         return (
             f"Last good checkpoint: {checkpoints[-1]}."
@@ -120,7 +158,8 @@ class Recorder(keras.callbacks.Callback):
             else "There is no checkpoint yet."
         )
 
-    def _log(self, step: int, values: dict[str, float]) -> None:
+    def write_row(self, step: int, values: dict[str, float]) -> None:
+        """Writes the history, shows the loss, and adds to TensorBoard's log."""
         seconds = self.seconds + time.monotonic() - self.began
         self.history.append({"step": step, "seconds": round(seconds, 1), **values})
         runs.write_history(self.folder, self.history)
@@ -130,13 +169,12 @@ class Recorder(keras.callbacks.Callback):
                 tf.summary.scalar(name, value)
             self.writer.flush()
 
-    def _checkpoint(self, step: int) -> None:
+    def write_checkpoint(self, step: int) -> None:
+        """Writes the model, and adds pictures to TensorBoard's log."""
         try:
             runs.save_checkpoint(self.model, self.folder, step)
         except Diverged as error:
-            raise Diverged(
-                f"Training stopped at step {step}: {error} {self._last_good()}"
-            ) from None
+            raise Diverged(f"Training stopped at step {step}: {error} {self.last_good()}") from None
         with report.not_vital(f"What TensorBoard shows at step {step}"):
             figures = report.pictures(self.model, self.data, self.config.data)
             with self.writer.as_default(step):

@@ -41,9 +41,10 @@ def make_model(config: runs.Config, data: datasets.Dataset) -> keras.Model:
     )
     model.compile()
     # One factor for all optimizers: a discriminator keeps pace with its VAE, as in the paper.
-    factor = config.learning_rate / float(model.optimizer.learning_rate)
-    for optimizer in model.optimizers:
-        optimizer.learning_rate = factor * float(optimizer.learning_rate)
+    rates = [float(optimizer.learning_rate.value.numpy()) for optimizer in model.optimizers]
+    factor = config.learning_rate / rates[0]
+    for optimizer, rate in zip(model.optimizers, rates, strict=True):
+        optimizer.learning_rate = factor * rate
     return model
 
 
@@ -77,5 +78,5 @@ def _setting(value):
 
 def stream(model, data, config: runs.Config) -> tf.data.Dataset:
     """What the model learns from, from where its training stands."""
-    first = int(model.optimizer.iterations) * model.batches_per_step
+    first = model.updates_made() * model.batches_per_step
     return model.stream(data, config.batch_size, seed=config.seed, start_step=first)

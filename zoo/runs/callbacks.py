@@ -99,7 +99,7 @@ class ScoreDuringTraining(keras.callbacks.Callback):
             files.write_json(self.file, self.history)
 
     def _step(self) -> int:
-        return int(self.model.optimizer.iterations)
+        return int(self.model.optimizer.iterations.value.numpy())
 
 
 class Watch(keras.callbacks.Callback):
@@ -132,7 +132,7 @@ class Watch(keras.callbacks.Callback):
         }
         if broken:
             values = ", ".join(f"{name} is {np.mean(value)}" for name, value in broken.items())
-            step = int(self.model.optimizer.iterations)
+            step = int(self.model.optimizer.iterations.value.numpy())
             self._tell(f"Training stopped at step {step}: {values}. Lower the learning rate.")
             self.model.stop_training = True
 

@@ -233,7 +233,7 @@ def restore(folder: Path, config: Config) -> keras.Model | None:
         return None
     history = read_history(folder)
     model = _model_of(unfinished[-1] if unfinished else finished)
-    if not history and int(model.optimizer.iterations) >= config.steps:
+    if not history and model.updates_made() >= config.steps:
         raise ValueError(f"{folder / 'history.csv'} is missing or empty. {RESTORE}")
     return model
 
