@@ -91,7 +91,7 @@ def _signs(shape, seed) -> tf.Tensor:
     """Two Rademacher directions for each image, each twice, `(batch, points, latent_dim)`."""
     key = tf.random.fold_in(seed, 0)
     signs = replicas.drawn_rows(
-        lambda n, seed: tf.random.stateless_uniform((n, 2, shape[1]), seed, 0, 2, tf.int32),
+        lambda n, seed: tf.random.stateless_uniform(_two(n, shape), seed, 0, 2, tf.int32),
         shape[0],
         key,
     )
@@ -101,11 +101,15 @@ def _signs(shape, seed) -> tf.Tensor:
 def _gaussian(shape, seed) -> tf.Tensor:
     """Two Gaussian directions for each image, each twice, `(batch, points, latent_dim)`."""
     normal = replicas.drawn_rows(
-        lambda n, seed: tf.random.stateless_normal((n, 2, shape[1]), seed),
+        lambda n, seed: tf.random.stateless_normal(_two(n, shape), seed),
         shape[0],
         tf.random.fold_in(seed, 1),
     )
     return tf.repeat(normal, 2, axis=1)
+
+
+def _two(n, shape) -> tf.Tensor:
+    return tf.stack([n, 2, shape[1]])
 
 
 def _ratio(outputs, batch) -> tf.Tensor:

@@ -137,7 +137,7 @@ def drawn_rows(draw: Callable, n, seed, parts: int = 1) -> tf.Tensor:
     """
     context = _context()
     if context is None:
-        return draw(parts * n, seed)
+        return draw(n if parts == 1 else parts * n, seed)  # as it is, it tells TensorFlow shapes
     count = context.num_replicas_in_sync
     rows = draw(parts * count * n, _apart(seed, n))
     of_replicas = tf.reshape(rows, (parts, count, n, *rows.shape[1:]))
