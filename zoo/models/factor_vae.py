@@ -26,8 +26,8 @@ class FactorVAE(LatentAdversarial):
     D is a discriminator with two logits: 0 for latents of q(z), 1 for latents whose dimensions were permuted across
     a batch. Each step updates the VAE on one batch, then the discriminator on the same latents (without a gradient
     to the encoder) and on the permuted latents of a second, independent batch of the same size. `fit` draws the
-    second batch by itself: `batch_size` is what the VAE sees. Under a `tf.distribute` strategy latents are permuted across
-    the batch of all replicas.
+    second batch by itself: `batch_size` is what the VAE sees. Under a `tf.distribute` strategy latents are
+    permuted across the batch of all replicas.
 
     Args:
         image_shape: `(height, width, channels)`.

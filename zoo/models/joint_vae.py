@@ -28,7 +28,8 @@ class JointVAE(VAE):
         loss = reconstruction + gamma * |mean KL_z - C_z(step)| + gamma * |mean KL_c - C_c(step)|
         KL_z = KL(q(z|x) || N(0, I)),    KL_c = sum_k KL(q(c_k|x) || Uniform)
 
-    The means go over the batch (of all replicas under a `tf.distribute` strategy), inside the absolute values. The categorical latents cannot carry more than
+    The means go over the batch (of all replicas under a `tf.distribute` strategy), inside the absolute values. The
+    categorical latents cannot carry more than
     sum_k log(categories_k) nats, so that C_c is never larger, as in the paper.
 
     A latent vector holds the continuous latents first, then a one-hot block for each categorical one. Training draws
