@@ -1,4 +1,4 @@
-"""`zoo train --workers`: two processes on this machine train one run, one is killed, and both go on."""
+"""`zoo train --workers`: two processes on this machine train one run, one is killed, and both go on. A minute long."""
 
 import json
 import os
@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import zoo
+
+pytestmark = pytest.mark.slow
 
 RUN = ["vae", "--data", "digits", "--likelihood", "continuous_bernoulli", "--latent-dim", "2"]
 RUN += ["--batch-size", "16", "--steps", "60", "--checkpoint-every", "5", "--metrics", "mig"]
