@@ -45,7 +45,7 @@ class Correlated(Dataset):
     Example:
         >>> data = Correlated("shapes2d", "scale:x", 0.2)
         >>> data
-        <correlated(shapes2d): 737,280 images 64×64×1 uint8; shape 3, scale 6, orientation 40, x 32, y 32>
+        <correlated(shapes2d): 737,280 images 64×64×1 float32; shape 3, scale 6, orientation 40, x 32, y 32>
         >>> float(data.probabilities().sum().round(6))
         1.0
 
