@@ -65,7 +65,7 @@ def chosen(data) -> tuple[np.ndarray, list[list[int]] | None]:
         >>> import zoo
         >>> indices, levels = chosen(zoo.datasets.load("shapes3d"))
         >>> len(indices), [len(some) for some in levels]
-        (1728, [3, 4, 4, 4, 3, 3])
+        (1728, [3, 3, 3, 4, 4, 4])
     """
     most = max(1, min(MOST, MOST_BYTES // math.prod(data.image_shape)))
     if len(data) <= most:
