@@ -1,7 +1,7 @@
 """Whether a change of the code changed a number: digests of seeded runs, before and after.
 
-    git stash && python tests/benchmarks/same.py /tmp/before.json && git stash pop
-    python tests/benchmarks/same.py /tmp/after.json --against /tmp/before.json
+    git stash && python tests/benchmarks/same.py before.json && git stash pop
+    python tests/benchmarks/same.py after.json --against before.json
 
 Every model is trained for some updates on one thread, so that sums round alike; one run goes the whole way of
 `zoo train`.

@@ -4,18 +4,17 @@ import abc
 import zlib
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from zoo.datasets import _random
 from zoo.datasets._load import load
-from zoo.datasets.base import Dataset
+from zoo.datasets._wrapped import Wrapped
 from zoo.utils.checks import check_integer
 
 LARGEST_SEED = 2**31 - 1
 
 
-class Variant(Dataset):
+class Variant(Wrapped):
     """Another dataset's images, changed at random; indices and factors stay as they are.
 
     The change of image i depends on `(seed, i)` alone, so that an image is the same whenever it is drawn. Float32
@@ -33,13 +32,8 @@ class Variant(Dataset):
     channels = 3  # at least; a grey image is repeated
 
     def __init__(self, data: Any = "shapes2d", seed: int = 0):
-        self.data = load(data)
+        super().__init__(load(data))
         self.seed = check_integer("seed", seed, 0, LARGEST_SEED)
-        self.name = f"{type(self).name}({self.data.name})"
-        self.factor_names = self.data.factor_names
-        self.factor_sizes = self.data.factor_sizes
-        self.factor_values = self.data.factor_values
-        self.correlations = self.data.correlations
         height, width, channels = self.data.image_shape
         self.image_shape = (height, width, max(self.channels, channels))
 
@@ -55,24 +49,9 @@ class Variant(Dataset):
             float32 tensor in [0, 1], shape `(n, *image_shape)`.
         """
 
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def factors(self, indices: np.ndarray) -> np.ndarray:
-        """Factors of some images, shape `(n, factors)`; see `Dataset.factors`."""
-        return self.data.factors(indices)
-
-    def index(self, factors: np.ndarray) -> np.ndarray:
-        """Indices of the images with the given factors, shape `(n,)`; see `Dataset.index`."""
-        return self.data.index(factors)
-
-    def grid_order(self) -> np.ndarray | None:
-        """Indices in the order of all combinations of factors; see `Dataset.grid_order`."""
-        return self.data.grid_order()
-
     def render(self, indices: tf.Tensor) -> tf.Tensor:
         """Images as TensorFlow operations; see `Dataset.render`."""
-        images = self.data.render(indices)
+        images = super().render(indices)
         if images.dtype == tf.uint8:
             images = tf.cast(images, tf.float32) / 255
         if self.channels > images.shape[-1] == 1:

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from zoo.datasets import _correlations
 from zoo.datasets._load import load
-from zoo.datasets.base import Dataset
+from zoo.datasets._wrapped import Wrapped
 from zoo.utils import registry
 from zoo.utils.checks import is_number
 
 
-class Correlated(Dataset):
+class Correlated(Wrapped):
     """Any dataset in whose training batches some factors hang together; all else sees every image alike.
 
         p(f1, f2) ~ exp(-(f1 - f2)^2 / (2 strength^2)),    factors scaled to [0, 1]
@@ -63,11 +62,8 @@ class Correlated(Dataset):
         ties: str | Sequence[str] = "scale:x",
         strength: float | Sequence[float] = 0.2,
     ):
-        self.data = load(data)
-        self.name = f"correlated({self.data.name})"
+        super().__init__(load(data))
         self.part = self.data.part
-        self.factor_names, self.factor_sizes = self.data.factor_names, self.data.factor_sizes
-        self.factor_values = self.data.factor_values
         self.image_shape, self.image_dtype = self.data.image_shape, self.data.image_dtype
         texts = [ties] if isinstance(ties, str) else list(ties)
         found = [
@@ -85,25 +81,6 @@ class Correlated(Dataset):
         """How probable each image is in `batches`, `(len,)`."""
         weights = _correlations.weights(self.factors(np.arange(len(self))), self.correlations)
         return weights / weights.sum()
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def factors(self, indices: np.ndarray) -> np.ndarray:
-        """Factors of some images, shape `(n, factors)`; see `Dataset.factors`."""
-        return self.data.factors(indices)
-
-    def index(self, factors: np.ndarray) -> np.ndarray:
-        """Indices of the images with the given factors, shape `(n,)`; see `Dataset.index`."""
-        return self.data.index(factors)
-
-    def grid_order(self) -> np.ndarray | None:
-        """Indices in the order of all combinations of factors; see `Dataset.grid_order`."""
-        return self.data.grid_order()
-
-    def render(self, indices: tf.Tensor) -> tf.Tensor:
-        """Images as TensorFlow operations; see `Dataset.render`."""
-        return self.data.render(indices)
 
     def _tied(self, text: str, strength: float) -> list[_correlations.Correlation]:
         """The correlations that one text says."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zoo.metrics import _boosters, base
+from zoo.metrics._purity import weighted_purity
 from zoo.utils.checks import check_integer
 
 
@@ -73,6 +74,18 @@ def importance_matrix(
     matrix = np.zeros((np.shape(factors)[1], found.importances.shape[1]))
     matrix[found.factors] = found.importances
     return matrix
+
+
+def dci_scores(name: str, found: Learned) -> dict[str, float]:
+    """Disentanglement, under the metric's `name`, completeness and informativeness; a single factor is warned of."""
+    base.warn_of_one(found.factors)
+    weights = found.importances.T
+    return {
+        name: weighted_purity(weights),
+        f"{name}_completeness": weighted_purity(weights.T),
+        f"{name}_informativeness_test": float(np.mean(found.tested)),
+        f"{name}_informativeness_train": float(np.mean(found.trained)),
+    }
 
 
 def boosted(booster: str, trees: int, depth: int) -> Callable[[int], Any]:

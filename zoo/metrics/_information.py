@@ -52,6 +52,19 @@ def mutual_information(binned: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return special.rel_entr(rows * joint, independent).sum(axis=(1, 2)) / rows**2
 
 
+def entropy(numbers: np.ndarray) -> float:
+    """Entropy of a discrete variable, in nats: what it tells of its own copy.
+
+    Args:
+        numbers: `(n,)`, whole numbers >= 0.
+
+    Example:
+        >>> round(entropy(np.array([0, 0, 1, 1])), 4)
+        0.6931
+    """
+    return float(mutual_information(numbers[:, None], numbers)[0])
+
+
 def concentration(weights: np.ndarray) -> np.ndarray:
     """How much of each row's weight is in its largest entry: 0 if spread evenly, 1 if alone.
 

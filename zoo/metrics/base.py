@@ -1,5 +1,6 @@
 """What the metrics share, under one name: `from zoo.metrics import base`."""
 
+from zoo.metrics._binned import binned_table as binned_table
 from zoo.metrics._checks import LARGEST_CODE as LARGEST_CODE
 from zoo.metrics._checks import check_codes as check_codes
 from zoo.metrics._checks import check_number as check_number
@@ -7,6 +8,7 @@ from zoo.metrics._checks import check_table as check_table
 from zoo.metrics._checks import random_generator as random_generator
 from zoo.metrics._information import bin_codes as bin_codes
 from zoo.metrics._information import concentration as concentration
+from zoo.metrics._information import entropy as entropy
 from zoo.metrics._information import mutual_information as mutual_information
 from zoo.metrics._information import pearson as pearson
 from zoo.metrics._information import rounded as rounded

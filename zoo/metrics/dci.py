@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from zoo.metrics import _importances, base
-from zoo.metrics._purity import weighted_purity
+from zoo.metrics import _importances
 
 
 def dci(
@@ -67,14 +66,7 @@ def dci(
     """
     make = _importances.boosted(booster, trees, depth)
     found = _importances.learn(codes, factors, seed, train_samples, test_samples, make, jobs)
-    base.warn_of_one(found.factors)
-    weights = found.importances.T
-    return {
-        "dci": weighted_purity(weights),
-        "dci_completeness": weighted_purity(weights.T),
-        "dci_informativeness_test": float(np.mean(found.tested)),
-        "dci_informativeness_train": float(np.mean(found.trained)),
-    }
+    return _importances.dci_scores("dci", found)
 
 
 dci.least_factors = 2

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from zoo.metrics import _importances, base
-from zoo.metrics._purity import weighted_purity
+from zoo.metrics import _importances
 from zoo.utils import registry
 from zoo.utils.checks import check_integer, folded_seed
 
@@ -71,14 +70,7 @@ def dci_forest(
         return FORESTS[forest](n_estimators=trees, random_state=folded_seed(tree_seed, bits=32))
 
     found = _importances.learn(codes, factors, seed, train_samples, test_samples, make, jobs)
-    base.warn_of_one(found.factors)
-    weights = found.importances.T
-    return {
-        "dci_forest": weighted_purity(weights),
-        "dci_forest_completeness": weighted_purity(weights.T),
-        "dci_forest_informativeness_test": float(np.mean(found.tested)),
-        "dci_forest_informativeness_train": float(np.mean(found.trained)),
-    }
+    return _importances.dci_scores("dci_forest", found)
 
 
 dci_forest.least_factors = 2

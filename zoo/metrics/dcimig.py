@@ -3,7 +3,6 @@
 import numpy as np
 
 from zoo.metrics import base
-from zoo.utils.checks import check_integer
 
 
 def dcimig(
@@ -51,14 +50,9 @@ def dcimig(
         "Evaluating Disentangled Representations"); 10 bins as in Carbonneau et al. 2022, "Measuring
         Disentanglement: A Review of Metrics".
     """
-    codes, factors = base.check_table(codes, factors)
-    check_integer("samples", samples, least=2)
-    check_integer("bins", bins, least=1)
-    rows = base.sample_rows(base.random_generator(seed), len(codes), samples)
-    binned = base.bin_codes(codes[rows], bins)
-    scored = list(base.scored_factors(factors[rows]).values())
+    binned, scored = base.binned_table(codes, factors, seed=seed, samples=samples, bins=bins)
     known = np.stack([base.mutual_information(binned, numbers) for numbers in scored])
-    entropy = sum(base.mutual_information(numbers[:, None], numbers)[0] for numbers in scored)
+    entropy = sum(base.entropy(numbers) for numbers in scored)
     best = known.argmax(axis=0)
     gaps = [base.top_gap(np.append(of_latent, 0.0)) for of_latent in known.T]
     largest = np.zeros(len(scored))

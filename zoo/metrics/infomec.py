@@ -105,14 +105,13 @@ def infomec(
     codes, groups = codes[rows].astype(np.float64), base.repeated_groups(factors[rows], least=2)
     active = _active(SPREADS[spread](codes), active_range)
     codes = _numbered(codes) if discrete else StandardScaler().fit_transform(codes)
-    informed = _count if discrete else _inform
     seeds = generator.integers(2**31, size=len(groups)).tolist()
     tasks = [
-        (*_repeated(codes, group), active, neighbours, iterations, noise)
+        (*_repeated(codes, group), active, discrete, neighbours, iterations, noise)
         for group, noise in zip(groups, seeds, strict=True)
     ]
     costs = [len(group.values) for group in groups]
-    shares, explicit = zip(*base.each(informed, tasks, costs, jobs), strict=True)
+    shares, explicit = zip(*base.each(_inform, tasks, costs, jobs), strict=True)
     information = np.stack(shares)
     parts = {
         "infomec_modularity": float(base.concentration(information.T).mean())
@@ -173,40 +172,33 @@ def _inform(
     codes: np.ndarray,
     numbers: np.ndarray,
     active: np.ndarray,
+    discrete: bool,
     neighbours: int,
     iterations: int,
     seed: int,
 ) -> tuple[np.ndarray, float]:
     """Normalised information of active latents about one factor, and its explicitness."""
-    (entropy,) = base.mutual_information(numbers[:, None], numbers)
-    information = np.zeros(active.sum())
-    if active.any():
+    if not active.any():
+        information = np.zeros(0)
+    elif discrete:  # it is counted, without neighbours and noise
+        information = base.mutual_information(codes[:, active], numbers)
+    else:
         with base.few_rows_for_many_values():
-            information += mutual_info_classif(
+            information = mutual_info_classif(
                 codes[:, active],
                 numbers,
                 discrete_features=False,
                 n_neighbors=neighbours,
                 random_state=folded_seed(seed, bits=32),
             )
-    return information / entropy, _explicitness(codes, numbers, iterations)
+    inputs = _one_hot(codes) if discrete else codes
+    return information / base.entropy(numbers), _explicitness(inputs, numbers, iterations)
 
 
-def _count(
-    codes: np.ndarray,
-    numbers: np.ndarray,
-    active: np.ndarray,
-    neighbours: int,
-    iterations: int,
-    seed: int,
-) -> tuple[np.ndarray, float]:
-    """As `_inform`, of discrete codes, whose information needs no neighbours and no noise."""
-    (entropy,) = base.mutual_information(numbers[:, None], numbers)
-    information = (
-        base.mutual_information(codes[:, active], numbers) if active.any() else np.zeros(0)
-    )
-    one_hot = np.concatenate([column[:, None] == np.unique(column) for column in codes.T], axis=1)
-    return information / entropy, _explicitness(one_hot.astype(np.float64), numbers, iterations)
+def _one_hot(codes: np.ndarray) -> np.ndarray:
+    """A column for each value of each latent."""
+    columns = [column[:, None] == np.unique(column) for column in codes.T]
+    return np.concatenate(columns, axis=1).astype(np.float64)
 
 
 def _explicitness(codes: np.ndarray, numbers: np.ndarray, iterations: int) -> float:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from zoo.metrics import base
-from zoo.utils.checks import check_integer
 
 
 def jemmig(
@@ -54,12 +53,9 @@ def jemmig(
         section 4.3; from binned means with 10 bins, and turned around, as in Carbonneau et al. 2022,
         "Measuring Disentanglement: A Review of Metrics".
     """
-    codes, factors = base.check_table(codes, factors)
-    check_integer("samples", samples, least=2)
-    check_integer("bins", bins, least=2)
-    rows = base.sample_rows(base.random_generator(seed), len(codes), samples)
-    binned = base.bin_codes(codes[rows], bins)
-    scored = base.scored_factors(factors[rows]).values()
+    binned, scored = base.binned_table(
+        codes, factors, seed=seed, samples=samples, bins=bins, least_bins=2
+    )
     found = [_jemmig(binned, numbers) for numbers in scored]
     shares = [1 - nats / (entropy + np.log(bins)) for nats, entropy in found]
     return {
@@ -72,7 +68,7 @@ def _jemmig(binned: np.ndarray, numbers: np.ndarray) -> tuple[float, float]:
     """JEMMIG of one factor, and the factor's entropy, in nats."""
     information = base.mutual_information(binned, numbers)
     best = int(information.argmax())
-    (entropy,) = base.mutual_information(numbers[:, None], numbers)
+    entropy = base.entropy(numbers)
     (of_best,) = base.mutual_information(binned[:, [best]], binned[:, best])
     joint = of_best + entropy - information[best]
     return joint - base.top_gap(np.append(information, 0.0)), entropy

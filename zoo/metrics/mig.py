@@ -3,7 +3,6 @@
 import numpy as np
 
 from zoo.metrics import base
-from zoo.utils.checks import check_integer
 
 
 def mig(
@@ -50,12 +49,7 @@ def mig(
         20 bins, as in Locatello et al. 2019, "Challenging Common Assumptions". Chen et al. take
         samples of q(z|x) and no bins: `mig_posterior`.
     """
-    codes, factors = base.check_table(codes, factors)
-    check_integer("samples", samples, least=2)
-    check_integer("bins", bins, least=1)
-    rows = base.sample_rows(base.random_generator(seed), len(codes), samples)
-    binned = base.bin_codes(codes[rows], bins)
-    scored = base.scored_factors(factors[rows]).values()
+    binned, scored = base.binned_table(codes, factors, seed=seed, samples=samples, bins=bins)
     gaps = [_gap(binned, numbers) for numbers in scored]
     return {"mig": float(np.mean(gaps))}
 
@@ -63,5 +57,4 @@ def mig(
 def _gap(binned: np.ndarray, numbers: np.ndarray) -> float:
     """(I1 - I2) / H of one factor."""
     information = np.append(base.mutual_information(binned, numbers), 0.0)
-    (entropy,) = base.mutual_information(numbers[:, None], numbers)
-    return base.top_gap(information) / entropy
+    return base.top_gap(information) / base.entropy(numbers)

@@ -80,7 +80,7 @@ def mig_posterior(
     entropies = np.stack(base.each(_entropies, tasks, [1] * len(tasks), jobs), axis=1)
     information = np.maximum(entropies[0] - entropies[1:], 0.0)
     gaps = [
-        base.top_gap(np.append(known, 0.0)) / base.mutual_information(numbers[:, None], numbers)[0]
+        base.top_gap(np.append(known, 0.0)) / base.entropy(numbers)
         for known, numbers in zip(information, scored, strict=True)
     ]
     return {"mig_posterior": float(np.mean(gaps))}

@@ -3,7 +3,6 @@
 import numpy as np
 
 from zoo.metrics import base
-from zoo.utils.checks import check_integer
 
 
 def modularity(
@@ -49,12 +48,7 @@ def modularity(
         Ridgeway and Mozer 2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss",
         section 3; bins and rows as in Locatello et al. 2019, "Challenging Common Assumptions".
     """
-    codes, factors = base.check_table(codes, factors)
-    check_integer("samples", samples, least=2)
-    check_integer("bins", bins, least=1)
-    rows = base.sample_rows(base.random_generator(seed), len(codes), samples)
-    binned = base.bin_codes(codes[rows], bins)
-    scored = base.scored_factors(factors[rows]).values()
+    binned, scored = base.binned_table(codes, factors, seed=seed, samples=samples, bins=bins)
     base.warn_of_one(scored)
     information = [base.mutual_information(binned, numbers) for numbers in scored]
     scores = _modularities(np.stack(information, axis=1))

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from zoo import networks
 from zoo.models import _losses
-from zoo.models._gradients import adam, share_of_mean, update, watching
+from zoo.models._gradients import adam, check_apart, share_of_mean, update, watching
 from zoo.models._terms import ElboTerms
 from zoo.models.vae import VAE
 from zoo.optimizers import loss_scaled
@@ -37,11 +37,7 @@ class Adversarial(VAE):
         self.discriminator_optimizer = loss_scaled(
             discriminator_optimizer, self.discriminator, wanted=kwargs.get("auto_scale_loss", True)
         )
-        if self.discriminator_optimizer is self.optimizer:
-            raise ValueError(
-                "`discriminator_optimizer` must be another object than `optimizer`: each keeps the moments of its own "
-                f"variables. Received the same {type(self.optimizer).__name__} twice."
-            )
+        check_apart("discriminator_optimizer", self.discriminator_optimizer, self.optimizer)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     @property

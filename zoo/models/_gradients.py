@@ -15,6 +15,15 @@ def adam(learning_rate: float, beta_1: float = 0.9, beta_2: float = 0.999) -> ke
     return Adam(learning_rate, beta_1, beta_2, epsilon=1e-8)
 
 
+def check_apart(name: str, optimizer: keras.Optimizer, first: keras.Optimizer) -> None:
+    """Raises `ValueError` if a second optimizer, the argument `name` of `compile`, is the model's first one."""
+    if optimizer is first:
+        raise ValueError(
+            f"`{name}` must be another object than `optimizer`: each keeps the moments of its own "
+            f"variables. Received the same {type(first).__name__} twice."
+        )
+
+
 @contextlib.contextmanager
 def watching(variables: Sequence[keras.Variable]) -> Iterator[tf.GradientTape]:
     """A tape that watches these variables and no others."""

@@ -58,19 +58,6 @@ class Saving(keras.Model):
 
         presets.save(self, folder, **kwargs)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        config = {
-            "image_shape": self.image_shape,
-            "latent_dim": self.latent_dim,
-            "likelihood": keras.saving.serialize_keras_object(self.likelihood),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "decoder": keras.saving.serialize_keras_object(self.decoder),
-            "seed": self.seed,
-            "free_bits": keras.saving.serialize_keras_object(self.free_bits),
-        }
-        return {**super().get_config(), **config}
-
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A model from `get_config`, with new weights."""

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.models import _codebook
-from zoo.models._gradients import apply, share_of_mean, watching
+from zoo.models._gradients import apply, check_apart, share_of_mean, watching
 from zoo.models._quantized import QuantizedAutoencoder, adam_per_pixel
 from zoo.models._terms import ElboTerms
 from zoo.schedules import Schedule, check_weight, value_at
@@ -126,11 +126,7 @@ class QLAE(QuantizedAutoencoder):
         if codebook_optimizer is None:
             codebook_optimizer = adam_per_pixel(1e-3, self.pixels)
         self.codebook_optimizer = keras.optimizers.get(codebook_optimizer)
-        if self.codebook_optimizer is self.optimizer:
-            raise ValueError(
-                "`codebook_optimizer` must be another object than `optimizer`: each keeps the moments of its own "
-                f"variables. Received the same {type(self.optimizer).__name__} twice."
-            )
+        check_apart("codebook_optimizer", self.codebook_optimizer, self.optimizer)
         self.codebook_optimizer.build(self.codebook.trainable_variables)
 
     def default_optimizer(self) -> keras.Optimizer:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import inspect
 import itertools
 import json
 import re
@@ -15,7 +16,11 @@ from zoo.utils import registry
 from zoo.utils.checks import check_integer
 
 # Arguments of a run that a block sets, or a grid varies, beside the settings of the model.
-OF_THE_RUN = ("steps", "batch_size", "latent_dim", "likelihood", "precision", "learning_rate")
+OF_THE_RUN = tuple(
+    name
+    for name in inspect.signature(training.configure).parameters
+    if name not in ("model", "data", "settings", "seed")
+)
 MOST_CELLS = 1_000_000
 LONGEST_NAME = 120
 
