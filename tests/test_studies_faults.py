@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import functools
 import os
 import re
 import signal
@@ -12,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import signals
 
 from zoo import runs, studies
 
@@ -28,16 +28,14 @@ SECONDS = 400
 
 
 def begin(out, *options):
-    # A shell starts background jobs with SIGINT ignored, and children inherit that.
-    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(
-        [*COMMAND, "--out", str(out), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=QUIET,
-        preexec_fn=heeding,
-    )
+    with signals.heeded():
+        return subprocess.Popen(
+            [*COMMAND, "--out", str(out), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=QUIET,
+        )
 
 
 def ended(process, code=0):

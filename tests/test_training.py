@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import dataclasses
-import functools
 import json
 import os
 import shlex
@@ -16,6 +15,7 @@ import time
 import keras
 import numpy as np
 import pytest
+import signals
 import tensorflow as tf
 from PIL import Image
 
@@ -196,11 +196,8 @@ def test_evaluating_a_run_gives_its_scores_again(whole):
 
 def stopped(out, steps, how):
     """A process that trains, stopped by a signal just after its second checkpoint."""
-    # A shell starts background jobs with SIGINT ignored, and children inherit that.
-    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(
-        command(out, steps), stderr=subprocess.PIPE, text=True, preexec_fn=heeding
-    )
+    with signals.heeded():
+        process = subprocess.Popen(command(out, steps), stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (out / "checkpoints" / "step-00000020.keras").exists():
         assert process.poll() is None, process.stderr.read()
