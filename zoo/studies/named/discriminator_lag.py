@@ -53,10 +53,8 @@ class DiscriminatorLag(NamedStudy):
             told.append(
                 f"{name}: TC {-less[0]:+.2f} ± {less[1]:.2f} nats, score {score[0]:+.3f} ± {score[1]:.3f}"
             )
-        if SHOWN in words:
-            word = SHOWN
-        else:
-            word = REFUTED if set(words) == {REFUTED} else NOT_SHOWN
+        reversed_all = set(words) == {REFUTED}
+        word = SHOWN if SHOWN in words else REFUTED if reversed_all else NOT_SHOWN
         return Verdict(
             word,
             f"Beside a true TC of {numbers(base, TRUE).mean():.2f} nats: {'; '.join(told)} (± standard error).",

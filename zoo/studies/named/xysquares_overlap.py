@@ -66,11 +66,7 @@ class XYSquaresOverlap(NamedStudy):
             raise ValueError("Expected runs of ada_gvae. Received: none.")
         words = {word_of(*gap) for gap in gaps["ada_gvae"].values()}
         word = REFUTED if REFUTED in words else SHOWN if words == {SHOWN} else NOT_SHOWN
-        told = "; ".join(
-            f"{_figures.NAMES[model]} "
-            + ", ".join(f"{gap:+.3f} ± {error:.3f} {what}" for what, (gap, error) in of.items())
-            for model, of in gaps.items()
-        )
+        told = "; ".join(f"{_figures.NAMES[model]} {_told(of)}" for model, of in gaps.items())
         return Verdict(
             word, f"MIG beside that of the pixel loss at spacing 8: {told} (± standard error)."
         )
@@ -110,9 +106,13 @@ def _gaps(columns) -> dict[str, tuple[float, float]]:
     }
 
 
+def _told(gaps: dict[str, tuple[float, float]]) -> str:
+    return ", ".join(f"{gap:+.3f} ± {error:.3f} {what}" for what, (gap, error) in gaps.items())
+
+
 def _study(run: dict, spacings, seeds) -> Study:
     data = [f"xysquares(spacing={spacing})" for spacing in spacings]
-    likelihoods = {"pixels": "gaussian", BLURRED: "filtered_gaussian"}
+    likelihoods = {"pixels": "gaussian(scale=1)", BLURRED: "filtered_gaussian(scale=1)"}
     blocks = [
         Block(
             model,
