@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from zoo.studies.plan import Block, Study
 
-BETAS, GAMMAS = (1, 2, 4, 8, 16), (5, 10, 20, 40, 80)
+BETAS, GAMMAS = (1, 2, 4, 8, 16), (10, 20, 40, 80)
 SCORES = ("factor_vae_score", "mig", "dci", "beta_vae_score")
 # Short runs of two cores: batches of 32 images.
 SHORT = {"steps": 2000, "batch_size": 32, "precision": "mixed_bfloat16"}
