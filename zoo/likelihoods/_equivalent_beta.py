@@ -81,8 +81,8 @@ class EquivalentBeta:
         if self.sigma > MOST:
             meaning += f" Plain grey errs by at most {MOST}: latents may carry nothing."
         return (
-            f"Up to a factor and a constant, this loss is -ELBO with likelihood={_spec(self.loss, self.sigma)!r}. {meaning}\n"
-            f"It also trains {beta_vae}"
+            "Up to a factor and a constant, this loss is -ELBO with "
+            f"likelihood={_spec(self.loss, self.sigma)!r}. {meaning}\nIt also trains {beta_vae}"
         )
 
     __str__ = describe
