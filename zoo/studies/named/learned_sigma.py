@@ -13,8 +13,8 @@ from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy
 from zoo.studies.plan import Block, Study
 
 LEARNED, BY_HAND = "learned", "by hand"
-# β at σ = 1, so that σ = √β is from 0.05 to 0.3.
-BETAS = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.1)
+# β at σ = 1, so that σ = √β is from 0.05 to 0.2.
+BETAS = (0.0025, 0.005, 0.01, 0.02, 0.04)
 TRAINED, HELD_OUT = "training images", "held-out images"
 PLACES = {TRAINED: "elbo_trained", HELD_OUT: "elbo_held_out"}
 NEAR, FAR = 0.05, 0.1  # relative errors of σ
