@@ -5,7 +5,7 @@ from pathlib import Path
 from zoo import datasets, runs
 from zoo.measure import information
 from zoo.studies.named import _figures, _grids
-from zoo.studies.named._numbers import difference, groups, numbers, where, word_of
+from zoo.studies.named._numbers import difference, groups, known, numbers, where, word_of
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 
@@ -67,8 +67,10 @@ class TotalCorrelation(NamedStudy):
 
     def judge(self, columns):
         """From the three comparisons."""
-        by_gamma = groups(where(columns, model="factor_vae"), "gamma")
-        times = sorted(set(columns["steps"]))
+        runs = known(
+            where(columns, model="factor_vae"), "gamma", "steps", TRUE, what="runs of factor_vae"
+        )
+        by_gamma, times = groups(runs, "gamma"), sorted(set(runs["steps"]))
         low, high = min(by_gamma), max(by_gamma)
         if low == high or len(times) < 2:
             raise ValueError("Expected runs of several gamma and lengths. Received: one of them.")
@@ -91,6 +93,7 @@ class TotalCorrelation(NamedStudy):
 
     def figures(self, columns):
         """True TC, the discriminator's, and the rest of the KL, over updates."""
+        columns = known(where(columns, model="factor_vae"), "gamma", "steps", TRUE)
         names = {gamma: f"γ = {gamma:g}" for gamma in groups(columns, "gamma")}
         figure, axes = _figures.panels(1, 3, width=2.7, height=2.6)
         wanted = {
