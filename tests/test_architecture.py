@@ -101,6 +101,16 @@ def test_no_file_is_long(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def test_a_room_within_a_room_has_a_short_name():
+    """`import zoo` alone reaches it: `zoo.explore`, as `zoo.report`."""
+    import zoo
+
+    within = {path.parent.relative_to(ZOO) for path in ZOO.glob("*/[!_]*/__init__.py")}
+    known = {Path(home.replace(".", "/")) for home in zoo._MODULES.values()}
+    assert within <= known
+    assert zoo.explore.write is zoo.runs.explore.write
+
+
 def test_nothing_hooks_into_the_imports():
     code = "import sys; before = list(sys.meta_path); import zoo; assert sys.meta_path == before"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -27,6 +27,13 @@ Examples:
   zoo study vae beta_vae --data shapes2d --data xysquares --grid latent_dim=6,10 --out studies/two
   zoo study study.toml --out studies/mine
   zoo study --status studies/mine
+
+Claims of the field, each with its budgets, its rule and a verdict (zoo list studies):
+
+\b
+  zoo study --named factor_vae_and_beta_vae --out studies/claim
+  zoo study --named beta_trade_off --budget paper --out studies/beta
+  zoo study --verdicts notebooks/studies
 """
 
 
@@ -54,13 +61,26 @@ Examples:
 @click.option("--jobs", type=int, help="Cells at a time; default: one for each core.")
 @click.option("--address", help="Of a Ray cluster; default: Ray on this machine.")
 @click.option("--gpus", default=0.0, show_default=True, help="GPUs of each cell; a half is shared.")
+@click.option("--named", metavar="NAME", help="A claim that is checked; see: zoo list studies.")
+@click.option("--budget", default="small", show_default=True, help="Of a named study; or: paper.")
+@click.option("--runs", multiple=True, metavar="DIR", help="Finished runs, to judge a claim by.")
+@click.option("--tables", multiple=True, metavar="CSV", help="Results, to judge a claim by.")
+@click.option("--verdicts", metavar="DIR", help="Print the verdicts of the named studies in DIR.")
 @click.option("--out", metavar="DIR", help="The study's folder.")
 @click.option("--status", metavar="DIR", help="Say how far the study in DIR is, and nothing else.")
 @errors_as_messages
-def study(what, out, status, **options) -> None:
+def study(what, out, status, named, budget, runs, tables, verdicts, **options) -> None:
     """Train every combination of models, settings and seeds, score them, and compare them in a report."""
     if status is not None:
         _print_status(status)
+        return
+    if verdicts is not None:
+        from zoo.studies.named import verdict_table
+
+        click.echo(verdict_table(verdicts))
+        return
+    if named is not None:
+        _judge(named, what, out, budget, runs, tables, **options)
         return
     if not what:
         raise ValueError("Expected models, or the TOML file of a study. See: zoo study --help")
@@ -98,6 +118,37 @@ def _run(what, out, data, grid, settings, seeds, checkpoint_every, **options) ->
         for name, reason in done.failed.items():
             click.echo(f"zoo: {name} failed: {reason}", err=True)
         stop(f"{len(done.failed)} cells failed; see {out}/report.md.", 1)
+
+
+def _judge(name, what, out, budget, runs, tables, jobs, address, gpus, **options) -> None:
+    """Runs a named study; all that it trains stands in the study itself."""
+    from zoo.studies import named
+
+    given = [f"--{option.replace('_', '-')}" for option, value in options.items() if value]
+    if what or given:
+        raise ValueError(
+            f"A named study says what it trains. Received beside it: {', '.join([*what, *given])}."
+        )
+    if out is None:
+        raise ValueError("Expected the study's folder: --out DIR.")
+    try:
+        found = named.run(
+            name,
+            out=out,
+            budget=budget,
+            runs=runs or None,
+            tables=tables or None,
+            jobs=jobs,
+            address=address,
+            gpus=gpus,
+        )
+    except KeyboardInterrupt:
+        stop(f"Interrupted. The same command goes on with what is in {out}.", 130)
+    except RuntimeError as error:
+        stop(error, 1)
+    click.echo(
+        f"\n{name}: {found.verdict.word}. {found.verdict.because}\nWritten to {out}/report.md"
+    )
 
 
 def _print_status(folder: str) -> None:

@@ -6,7 +6,7 @@ from zoo.cli._command import DATA, JOBS, SAMPLES, SEED, errors_as_messages, main
 from zoo.utils import registry
 from zoo.utils.precisions import PRECISIONS
 
-ROOMS = ("models", "likelihoods", "datasets", "metrics")
+ROOMS = ("models", "likelihoods", "datasets", "metrics", "studies")
 RUNTIMES = ("tensorflow", "jax")
 
 TRAIN_EPILOG = f"""
@@ -33,8 +33,8 @@ Examples:
 @click.argument("what", type=click.Choice(ROOMS))
 @errors_as_messages
 def list_members(what) -> None:
-    """List the models, likelihoods, datasets or metrics."""
-    members = registry.members(what)
+    """List the models, likelihoods, datasets, metrics or named studies."""
+    members = registry.members("studies.named" if what == "studies" else what)
     width = max(map(len, members))
     for name, member in members.items():
         shown = _dataset_facts(member) if what == "datasets" else registry.summary(member)

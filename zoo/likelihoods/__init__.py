@@ -3,6 +3,8 @@
 A new one is a file here and a line below.
 """
 
+from zoo.likelihoods._equivalent_beta import EquivalentBeta as EquivalentBeta
+from zoo.likelihoods._equivalent_beta import equivalent_beta as equivalent_beta
 from zoo.likelihoods.base import Likelihood as Likelihood
 from zoo.likelihoods.base import get as get
 from zoo.likelihoods.bernoulli import Bernoulli as Bernoulli

@@ -22,9 +22,10 @@ class Gaussian(LocationScale):
         SSE / 2 + w KL              choose sigma^2 = w
         mean over pixels + w KL     choose sigma^2 = w N / 2
 
-    or keep sigma and let a beta-VAE's beta multiply 2 sigma^2. The default sigma, 0.1, is about
-    the error of a trained model on images in [0, 1] and means SSE + 0.02 beta KL. A learned or
-    optimal sigma finds the weight itself; at its optimum, sigma^2 = SSE / N, the loss is
+    or keep sigma and let a beta-VAE's beta multiply 2 sigma^2; for any other
+    reduction, `zoo.likelihoods.equivalent_beta` finds sigma and beta. The default sigma, 0.1, is
+    about the error of a trained model on images in [0, 1] and means SSE + 0.02 beta KL. A learned
+    or optimal sigma finds the weight itself; at its optimum, sigma^2 = SSE / N, the loss is
     (N/2) log(2 pi e SSE/N) + KL.
 
     Args:

@@ -5,7 +5,7 @@ Images are float in [0, 1] or uint8 in 0 ... 255. Arrays are checked whole befor
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -166,17 +166,6 @@ def as_pixels(images, image_shape: Sequence[int]) -> Pixels:
 def as_read(images):
     """The checked images of a single step, an array or several nested ones, as their numbers mean them."""
     return tf.nest.map_structure(lambda array: Pixels(np.asarray(array)).read(slice(None)), images)
-
-
-def check_image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
-    """`image_shape` as a tuple; raises `ValueError` unless it is three sizes."""
-    sizes = tuple(image_shape) if isinstance(image_shape, Iterable) else ()
-    if len(sizes) == 3:
-        return tuple(check_integer("image_shape", size, least=1) for size in sizes)
-    raise ValueError(
-        "`image_shape` must be (height, width, channels), such as (64, 64, 1). "
-        f"Received: image_shape={image_shape!r}"
-    )
 
 
 def check_shape(shape: tuple, image_shape: Sequence[int]) -> None:

@@ -23,7 +23,7 @@ from zoo.models._steps import Steps
 from zoo.models._terms import ElboTerms
 from zoo.models._verbs import Verbs
 from zoo.utils import replicas
-from zoo.utils.checks import check_integer
+from zoo.utils.checks import check_image_shape, check_integer
 
 tfd = tfp.distributions
 
@@ -79,7 +79,7 @@ class Model(Steps, Verbs, Compiled, Saving):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.image_shape = _inputs.check_image_shape(image_shape)
+        self.image_shape = check_image_shape(image_shape)
         self.latent_dim = check_integer("latent_dim", latent_dim, least=1)
         self.likelihood = likelihoods.get(likelihood)
         self.seed = None if seed is None else check_integer("seed", seed, least=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoo.runs import comparison
 from zoo.studies.folder import of_cell
 from zoo.studies.plan import Cell
-from zoo.utils import files
+from zoo.utils import files, quiet
 
 FILE = "udr.json"
 SAMPLES = 5000  # images that all seeds of a setting encode
@@ -34,13 +34,8 @@ def udr(folder: Path, cells: Iterable[Cell], say=print) -> dict[str, dict[str, f
 
 def _taken(folder: Path, members: Sequence[Cell]) -> dict[str, float]:
     # Each model has a graph of its own, of which TensorFlow would warn as of one that is made again and again.
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
+    with quiet.tensorflow_only(logging.ERROR):
         scores = comparison.udr([of_cell(folder, cell) for cell in members], samples=SAMPLES)
-    finally:
-        logger.setLevel(level)
     each = {cell.name: scores[f"udr_{number}"] for number, cell in enumerate(members)}
     return {"udr": scores["udr"], **each}
 

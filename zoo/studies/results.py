@@ -85,6 +85,40 @@ def write_csv(file: Path, columns: Mapping[str, Sequence]) -> None:
     files.write_text(file, text.getvalue())
 
 
+def read_csv(file: Path) -> dict[str, list]:
+    """Columns of a table that `write_csv` wrote: numbers, truths, text, and None for what is empty.
+
+    Raises:
+        ValueError: there is no such file, or it is no table.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            head, *rows = csv.reader(lines, strict=True)
+        columns = zip(*rows, strict=True) if rows else ([] for _ in head)
+        return {
+            name: [_value(text) for text in column]
+            for name, column in zip(head, columns, strict=True)
+        }
+    except FileNotFoundError:
+        raise ValueError(
+            f"Expected a table of results. Received: {file}, which is not there."
+        ) from None
+    except (ValueError, csv.Error, OSError) as error:
+        raise ValueError(f"{file} is no table of results, or damaged: {error}") from None
+
+
+def _value(text: str) -> Any:
+    known = {"": None, "True": True, "False": False}
+    if text in known:
+        return known[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def headlines(folder: Path, cells: Iterable[Cell]) -> list[str]:
     """The entry that each metric is known by, over all cells, in the order in which they were asked for."""
     found = {}

@@ -3,6 +3,7 @@
 import numbers
 import operator
 import zlib
+from collections.abc import Iterable, Sequence
 
 LARGEST = 2**63 - 1
 
@@ -26,6 +27,25 @@ def check_integer(name: str, value: int, least: int, most: int = LARGEST) -> int
         bounds = f">= {least}" if most == LARGEST else f"from {least} to {most}"
         raise ValueError(f"`{name}` must be an integer {bounds}. Received: {name}={value!r}")
     return number
+
+
+def check_image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
+    """`image_shape` as a tuple of three sizes.
+
+    Raises:
+        ValueError: it is none.
+
+    Example:
+        >>> check_image_shape([64, 64, 1])
+        (64, 64, 1)
+    """
+    sizes = tuple(image_shape) if isinstance(image_shape, Iterable) else ()
+    if len(sizes) == 3:
+        return tuple(check_integer("image_shape", size, least=1) for size in sizes)
+    raise ValueError(
+        "`image_shape` must be (height, width, channels), such as (64, 64, 1). "
+        f"Received: image_shape={image_shape!r}"
+    )
 
 
 def folded_seed(seed: int, bits: int = 31) -> int:
