@@ -47,11 +47,6 @@ class CorrelatedFactors(NamedStudy):
         """Four models at three strengths and without a tie."""
         return {
             "small": Budget(_study({**_grids.SHORT, "steps": 1000}, range(2)), 40),
-            "middle": Budget(
-                _study({**_grids.MIDDLE, "steps": 10_000}, range(3)),
-                20,
-                "one GPU, as portable jobs",
-            ),
             "paper": Budget(
                 _study(_grids.PUBLISHED, range(5)), 14_000, "one GPU, or a cluster's share"
             ),

@@ -35,7 +35,9 @@ class FactorVAEAndBetaVAE(NamedStudy):
         return {
             "small": Budget(_grids.sweeps(_grids.SHORT, range(3), **few), 25),
             "middle": Budget(
-                _grids.sweeps(_grids.MIDDLE, range(3)), 25, "one GPU, as portable jobs"
+                _grids.sweeps(_grids.MIDDLE, range(3), gammas=(10, 40), factor_seeds=range(2)),
+                15,
+                "one GPU, as portable jobs",
             ),
             "paper": Budget(
                 _grids.sweeps(_grids.PUBLISHED, _grids.PAPER_SEEDS),

@@ -50,8 +50,8 @@ class TotalCorrelation(NamedStudy):
         return {
             "small": Budget(_study({**_grids.SHORT}, (250, 1000, 2000), (0, 40)), 30),
             "middle": Budget(
-                _study(_grids.MIDDLE, (2000, 6000, 20_000), (0, 10, 40)),
-                20,
+                _study(_grids.MIDDLE, (2000, 6000, 20_000), (10, 40), range(2)),
+                5,
                 "one GPU, as portable jobs",
             ),
             "paper": Budget(
@@ -110,10 +110,10 @@ class TotalCorrelation(NamedStudy):
         return {"over_updates": figure}
 
 
-def _study(run: dict, steps, gammas) -> Study:
+def _study(run: dict, steps, gammas, seeds=range(3)) -> Study:
     run = {name: value for name, value in run.items() if name != "steps"}
     grid = {"gamma": list(gammas), "steps": list(steps)}
     return Study(
-        [Block("factor_vae", "shapes2d", seeds=range(3), grid=grid, run=run)],
+        [Block("factor_vae", "shapes2d", seeds=seeds, grid=grid, run=run)],
         ["factor_vae_score", "mig"],
     )

@@ -45,11 +45,6 @@ class XYSquaresOverlap(NamedStudy):
         """Both models over spacings, and with the blurred loss."""
         return {
             "small": Budget(_study({**_grids.SHORT, "steps": 2500}, (8, 4, 1), range(2)), 40),
-            "middle": Budget(
-                _study({**_grids.MIDDLE, "steps": 10_000}, (8, 6, 4, 2, 1), range(3)),
-                20,
-                "one GPU, as portable jobs",
-            ),
             "paper": Budget(
                 _study(
                     {"steps": 57_600, "batch_size": 256, "learning_rate": 1e-3},
