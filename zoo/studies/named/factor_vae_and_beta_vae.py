@@ -69,7 +69,7 @@ class FactorVAEAndBetaVAE(NamedStudy):
 
     def figures(self, columns):
         """Score over reconstruction, both models."""
-        both = where(columns, lambda row: row["model"] in ("beta_vae", "factor_vae"))
+        both = where(columns, lambda row: row["model"] in (*BETA_VAES, "factor_vae"))
         return {"trade_off": _figures.by_reconstruction(both, SCORE, "FactorVAE score")}
 
 
@@ -79,9 +79,13 @@ def gaps_of(columns) -> tuple[np.ndarray, float]:
     Raises:
         ValueError: there are no runs of β-VAE or of FactorVAE.
     """
+    parts = {
+        "beta_vae": where(columns, lambda row: row["model"] in BETA_VAES),
+        "factor_vae": where(columns, model="factor_vae"),
+    }
     beta, factor = (
-        known(where(columns, model=model), "reconstruction", SCORE, what=f"runs of {model}")
-        for model in ("beta_vae", "factor_vae")
+        known(part, "reconstruction", SCORE, what=f"runs of {model}")
+        for model, part in parts.items()
     )
     curve = sorted(
         (
