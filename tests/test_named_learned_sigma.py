@@ -19,16 +19,17 @@ STUDY = named.get("learned_sigma")
 def made(learned=(0.1, 0.1, 0.1), rmse=0.1, trained=40.0, held_out=30.0, by_hand=None):
     """Rows of three learned runs, and of three runs for each β with its two mean ELBOs."""
     by_hand = by_hand or {0.01: (39.0, 29.0), 0.04: (35.0, 28.0)}
-    shifts = (-0.1, 0.0, 0.1)
-    rows = [
-        {"model": "vae", "beta": None, "sigma": sigma, "rmse": rmse, "elbo_trained": trained + at, "elbo_held_out": held_out + at}
-        for sigma, at in zip(learned, shifts, strict=True)
-    ]  # fmt: skip
-    rows += [
-        {"model": "beta_vae", "beta": beta, "sigma": math.sqrt(beta), "rmse": rmse, "elbo_trained": a + at, "elbo_held_out": b + at}
-        for beta, (a, b) in by_hand.items()
-        for at in shifts
-    ]  # fmt: skip
+    settings = [("vae", None, sigma, trained, held_out) for sigma in learned]
+    settings += [
+        ("beta_vae", beta, math.sqrt(beta), *elbos)
+        for beta, elbos in by_hand.items()
+        for _ in range(3)
+    ]
+    names = ("model", "beta", "sigma", *learned_sigma.PLACES.values())
+    rows = [dict(zip(names, setting, strict=True), rmse=rmse) for setting in settings]
+    for number, row in enumerate(rows):
+        for score in learned_sigma.PLACES.values():
+            row[score] += (-0.1, 0.0, 0.1)[number % 3]
     return columns_of(
         {"cell": str(number), "setting": "", **row} for number, row in enumerate(rows)
     )
