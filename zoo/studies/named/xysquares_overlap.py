@@ -45,7 +45,7 @@ class XYSquaresOverlap(NamedStudy):
     def budgets(self):
         """Both models over spacings, and with the blurred loss."""
         return {
-            "small": Budget(_study({**_grids.SHORT, "steps": 2500}, (8, 4, 1), range(2)), 40),
+            "small": Budget(_study({**_grids.SHORT, "steps": 2500}, (8, 1), range(2)), 30),
             "paper": Budget(
                 _study(
                     {"steps": 57_600, "batch_size": 256, "learning_rate": 1e-3},
