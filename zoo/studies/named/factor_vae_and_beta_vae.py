@@ -110,8 +110,9 @@ def gaps_of(columns) -> tuple[np.ndarray, float]:
 def _best(columns) -> str:
     """The settings with the highest mean score."""
     told = []
-    for model in ("factor_vae", "beta_vae"):
-        settings = groups(known(where(columns, model=model), SCORE))
+    for models in (("factor_vae",), BETA_VAES):
+        rows = where(columns, lambda row, models=models: row["model"] in models)
+        settings = groups(known(rows, SCORE))
         best = max(settings, key=lambda name: numbers(settings[name], SCORE).mean())
         rows = settings[best]
         told.append(
