@@ -9,6 +9,7 @@ from zoo.studies.named._run import study_of as study_of
 from zoo.studies.named._verdicts import found_in as found_in
 from zoo.studies.named._verdicts import verdict_table as verdict_table
 from zoo.studies.named.beta_trade_off import BetaTradeOff as BetaTradeOff
+from zoo.studies.named.continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
 from zoo.studies.named.correlated_factors import CorrelatedFactors as CorrelatedFactors
 from zoo.studies.named.discriminator_lag import DiscriminatorLag as DiscriminatorLag
 from zoo.studies.named.factor_vae_and_beta_vae import FactorVAEAndBetaVAE as FactorVAEAndBetaVAE
