@@ -4,7 +4,7 @@ import numpy as np
 
 
 def log_normalizer(logits: np.ndarray) -> np.ndarray:
-    """log C of a continuous Bernoulli: what the Bernoulli formula lacks to be a density, of any shape, at least log 2.
+    """What the Bernoulli formula lacks to be a density of grey values: log C, of any shape, in nats, at least log 2.
 
         p(x) = C s^x (1 - s)^(1 - x),    s = sigmoid(logit),    C = logit / tanh(logit / 2), and 2 at 0
 
@@ -12,7 +12,7 @@ def log_normalizer(logits: np.ndarray) -> np.ndarray:
         >>> log_normalizer(np.array([-100.0, 0.0])).round(3)  # log 100, log 2
         array([4.605, 0.693])
 
-    Reference: Loaiza-Ganem & Cunningham, The continuous Bernoulli, 2019, equation 7, in logits.
+    Reference: Loaiza-Ganem & Cunningham, The continuous Bernoulli, 2019, section 3, in logits.
     """
     size = np.abs(np.asarray(logits, np.float64))
     small = size < 1e-3

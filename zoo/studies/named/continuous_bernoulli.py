@@ -50,8 +50,8 @@ class ContinuousBernoulli(NamedStudy):
         "continuous Bernoulli's ELBO is above that density of the Bernoulli's by two standard errors over seeds, (2) "
         "its samples are nearer by two, and (3) none of its other β has an ELBO above that of β = 1 by two. Shown: all "
         "three. Refuted: (1) or (2) is reversed by two standard errors, or another β gains the continuous Bernoulli "
-        "more, by two standard errors, than any gains the Bernoulli. Else: not shown. Beta and Gaussian are told beside. "
-        "The levels of grey are few, so densities pay for exact black without limit: nats of different "
+        "more, by two standard errors, than any gains the Bernoulli. Else: not shown. Beta and Gaussian are told "
+        "beside; the levels of grey are few, so a density may be high without limit at exact black, and nats of different "
         "families tell that as well."
     )
     scores = (
@@ -115,15 +115,15 @@ class ContinuousBernoulli(NamedStudy):
         words = {word_of(*denser), word_of(*nearer), _word_of_gains(needed[RIGHT], needed[WRONG])}
         word = REFUTED if REFUTED in words else SHOWN if words == {SHOWN} else NOT_SHOWN
         gains = "; ".join(
-            f"{LIKELIHOODS[name]} β = {beta:g}, {gap:+.1f} ± {error:.1f}"
-            for name, (beta, gap, error) in needed.items()
+            f"{LIKELIHOODS[name]} β = {beta:g}, {_told(gain, 1)}"
+            for name, (beta, *gain) in needed.items()
         )
         return Verdict(
             word,
             f"At β = 1, held out: the Bernoulli's own value is {mean_and_std(one_wrong, OWN)} nats, as a density "
-            f"{mean_and_std(one_wrong, DENSITY)}; the continuous Bernoulli's ELBO is {mean_and_std(one_right, DENSITY)}, "
-            f"{denser[0]:+.1f} ± {denser[1]:.1f} beside it; its samples are nearer by {nearer[0]:+.3f} ± {nearer[1]:.3f}. "
-            f"Best β and what it gains beside β = 1, in nats: {gains} (± standard error).",
+            f"{mean_and_std(one_wrong, DENSITY)}; the continuous Bernoulli's ELBO is "
+            f"{mean_and_std(one_right, DENSITY)}, {_told(denser, 1)} beside it; its samples are nearer by {_told(nearer, 3)}. Best other β and what it "
+            f"gains beside β = 1, in nats: {gains} (± standard error).",
         )
 
     def tables(self, columns):
@@ -216,6 +216,10 @@ def _word_of_gains(right: tuple[float, float, float], wrong: tuple[float, float,
         return SHOWN
     more = right[1] - wrong[1], float(np.hypot(right[2], wrong[2]))
     return REFUTED if word_of(*more) == SHOWN else NOT_SHOWN
+
+
+def _told(gap: tuple[float, float], digits: int) -> str:
+    return f"{gap[0]:+.{digits}f} ± {gap[1]:.{digits}f}"
 
 
 def _best(columns, name: str, sign: int = 1) -> float:
