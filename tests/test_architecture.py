@@ -101,6 +101,18 @@ def test_no_file_is_long(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def test_import_zoo_alone_reaches_a_room_within_a_room():
+    """By a short name, `zoo.explore`, or by its place, `zoo.studies.named`."""
+    homes = sorted(module_of(path) for path in ZOO.glob("*/[!_]*/__init__.py"))
+    code = (
+        "import operator, zoo; short = zoo._MODULES.values()\n"
+        f"for home in {homes}:\n"
+        "    home = home.removeprefix('zoo.')\n"
+        "    assert home in short or operator.attrgetter(home)(zoo), home\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_nothing_hooks_into_the_imports():
     code = "import sys; before = list(sys.meta_path); import zoo; assert sys.meta_path == before"
     subprocess.run([sys.executable, "-c", code], check=True)

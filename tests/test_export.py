@@ -1,6 +1,7 @@
 """SavedModels: whole, small, and usable without Keras or the zoo."""
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -40,6 +41,21 @@ def trained(binary_digits):
     model.compile()
     model.fit(binary_digits, verbose=0)
     return model
+
+
+def test_an_export_in_a_notebook_says_nothing_of_a_folder_that_is_gone(trained, tmp_path, caplog):
+    """There TensorFlow's logger tells even what is no warning."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("INFO")
+    logger.addHandler(caplog.handler)
+    try:
+        trained.export(tmp_path / "1")
+        assert logger.isEnabledFor(logging.INFO)
+    finally:
+        logger.removeHandler(caplog.handler)
+        logger.setLevel(level)
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 def test_bare_tensorflow_gives_the_same_bits(trained, binary_digits, tmp_path):

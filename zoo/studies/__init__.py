@@ -8,3 +8,6 @@ from zoo.studies.session import run as run
 from zoo.studies.status import status as status
 from zoo.studies.toml import read as read
 from zoo.studies.tune import trainable as trainable
+
+# Last, because it stands on all of them.
+from zoo.studies import named as named  # isort: skip

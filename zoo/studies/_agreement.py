@@ -7,7 +7,7 @@ from pathlib import Path
 from zoo.runs import comparison
 from zoo.studies.folder import of_cell
 from zoo.studies.plan import Cell
-from zoo.utils import files
+from zoo.utils import files, quiet
 
 FILE = "udr.json"
 SAMPLES = 5000  # images that all seeds of a setting encode
@@ -25,24 +25,20 @@ def udr(folder: Path, cells: Iterable[Cell], say=print) -> dict[str, dict[str, f
         known = before.get(setting, {})
         if set(known) != {"udr", *names}:
             say(f"UDR of {setting}")
-            known = _taken(folder, members)
+            scores = between([of_cell(folder, cell) for cell in members])
+            each = {cell.name: scores[f"udr_{number}"] for number, cell in enumerate(members)}
+            known = {"udr": scores["udr"], **each}
         found[setting] = known
     if found != before:
         files.write_json(folder / FILE, found)
     return found
 
 
-def _taken(folder: Path, members: Sequence[Cell]) -> dict[str, float]:
+def between(folders: Sequence[Path]) -> dict[str, float]:
+    """UDR of runs that differ in their seed alone, as `zoo.comparison.udr`."""
     # Each model has a graph of its own, of which TensorFlow would warn as of one that is made again and again.
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        scores = comparison.udr([of_cell(folder, cell) for cell in members], samples=SAMPLES)
-    finally:
-        logger.setLevel(level)
-    each = {cell.name: scores[f"udr_{number}"] for number, cell in enumerate(members)}
-    return {"udr": scores["udr"], **each}
+    with quiet.tensorflow_only(logging.ERROR):
+        return comparison.udr(folders, samples=SAMPLES)
 
 
 def _grouped(cells: Iterable[Cell]) -> dict[str, list[Cell]]:

@@ -1,13 +1,14 @@
 """What a model offers to other programs: functions of tensors with named inputs and outputs."""
 
 import functools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
 from zoo.deliver.export._guards import guarded
 from zoo.networks.layers import never_empty
-from zoo.utils import files
+from zoo.utils import files, quiet
 
 
 def of(model, batch: int | None = None, guards: bool = False) -> dict[str, Callable]:
@@ -89,6 +90,8 @@ def write(
     if default is not None:
         traced["serving_default"] = traced[default]
     try:
-        tf.saved_model.save(module, folder, signatures=traced)
+        # It would say where it wrote: into a folder that has another name soon.
+        with quiet.tensorflow_only(logging.WARNING):
+            tf.saved_model.save(module, folder, signatures=traced)
     except tf.errors.OpError as error:
         raise files.disk_error(error.message, folder) or error from None

@@ -51,8 +51,8 @@ class ContinuousBernoulli(NamedStudy):
         "its samples are nearer by two, and (3) none of its other β has an ELBO above that of β = 1 by two. Shown: all "
         "three. Refuted: (1) or (2) is reversed by two standard errors, or another β gains the continuous Bernoulli "
         "more, by two standard errors, than any gains the Bernoulli. Else: not shown. Beta and Gaussian are told "
-        "beside; the levels of grey are few, so a density may be high without limit at exact black, and nats of different "
-        "families tell that as well."
+        "beside; the levels of grey are few, so a density may be high without limit at exact black, and "
+        "nats of different families tell that as well."
     )
     scores = (
         OWN,
@@ -121,9 +121,9 @@ class ContinuousBernoulli(NamedStudy):
         return Verdict(
             word,
             f"At β = 1, held out: the Bernoulli's own value is {mean_and_std(one_wrong, OWN)} nats, as a density "
-            f"{mean_and_std(one_wrong, DENSITY)}; the continuous Bernoulli's ELBO is "
-            f"{mean_and_std(one_right, DENSITY)}, {_told(denser, 1)} beside it; its samples are nearer by {_told(nearer, 3)}. Best other β and what it "
-            f"gains beside β = 1, in nats: {gains} (± standard error).",
+            f"{mean_and_std(one_wrong, DENSITY)}. The continuous Bernoulli's ELBO is "
+            f"{mean_and_std(one_right, DENSITY)}, {_told(denser, 1)} beside it; its samples are nearer by "
+            f"{_told(nearer, 3)}. Best other β and what it gains beside β = 1, in nats: {gains} (± standard error).",
         )
 
     def tables(self, columns):

@@ -30,7 +30,6 @@ class DiscriminatorLag(NamedStudy):
         """FactorVAE with γ = 40, as it is and with three changes."""
         return {
             "small": Budget(_study(_grids.SHORT), 35),
-            "middle": Budget(_study(_grids.MIDDLE), 20, "one GPU, as portable jobs"),
             "paper": Budget(_study({**_grids.MIDDLE, "steps": 150_000}), 250, "one GPU"),
         }
 

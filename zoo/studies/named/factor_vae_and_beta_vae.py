@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo.studies.named import _figures, _grids
-from zoo.studies.named._numbers import groups, mean_and_std, numbers, where, word_of
+from zoo.studies.named._numbers import groups, known, mean_and_std, numbers, where, word_of
 from zoo.studies.named.base import Budget, NamedStudy, Verdict
 
 SCORE = "factor_vae_score"
@@ -35,7 +35,9 @@ class FactorVAEAndBetaVAE(NamedStudy):
         return {
             "small": Budget(_grids.sweeps(_grids.SHORT, range(3), **few), 25),
             "middle": Budget(
-                _grids.sweeps(_grids.MIDDLE, range(3)), 25, "one GPU, as portable jobs"
+                _grids.sweeps(_grids.MIDDLE, range(3), gammas=(10, 40), factor_seeds=range(2)),
+                15,
+                "one GPU, as portable jobs",
             ),
             "paper": Budget(
                 _grids.sweeps(_grids.PUBLISHED, _grids.PAPER_SEEDS),
@@ -64,7 +66,8 @@ class FactorVAEAndBetaVAE(NamedStudy):
 
     def figures(self, columns):
         """Score over reconstruction, both models."""
-        return {"trade_off": _figures.by_reconstruction(columns, SCORE, "FactorVAE score")}
+        both = where(columns, lambda row: row["model"] in ("beta_vae", "factor_vae"))
+        return {"trade_off": _figures.by_reconstruction(both, SCORE, "FactorVAE score")}
 
 
 def gaps_of(columns) -> tuple[np.ndarray, float]:
@@ -73,14 +76,22 @@ def gaps_of(columns) -> tuple[np.ndarray, float]:
     Raises:
         ValueError: there are no runs of β-VAE or of FactorVAE.
     """
-    curve = sorted(
-        (numbers(rows, "reconstruction").mean(), numbers(rows, SCORE).mean(), numbers(rows, SCORE))
-        for rows in groups(where(columns, model="beta_vae")).values()
+    beta, factor = (
+        known(where(columns, model=model), "reconstruction", SCORE, what=f"runs of {model}")
+        for model in ("beta_vae", "factor_vae")
     )
-    factor = where(columns, model="factor_vae")
+    curve = sorted(
+        (
+            (
+                numbers(rows, "reconstruction").mean(),
+                numbers(rows, SCORE).mean(),
+                numbers(rows, SCORE),
+            )
+            for rows in groups(beta).values()
+        ),
+        key=lambda point: point[0],
+    )
     at, scores = numbers(factor, "reconstruction"), numbers(factor, SCORE)
-    if not curve:
-        raise ValueError("Expected runs of beta_vae. Received: none.")
     x, y = np.array([point[0] for point in curve]), np.array([point[1] for point in curve])
     inside = (x[0] <= at) & (at <= x[-1])
     rest = np.concatenate([each - mean for _, mean, each in curve])
@@ -93,7 +104,7 @@ def _best(columns) -> str:
     """The settings with the highest mean score."""
     told = []
     for model in ("factor_vae", "beta_vae"):
-        settings = groups(where(columns, model=model))
+        settings = groups(known(where(columns, model=model), SCORE))
         best = max(settings, key=lambda name: numbers(settings[name], SCORE).mean())
         rows = settings[best]
         told.append(

@@ -29,9 +29,6 @@ class InfoWGANGPAndVAEs(NamedStudy):
         """InfoWGAN-GP with two weights λ, β-VAE and FactorVAE."""
         return {
             "small": Budget(_study(_grids.SHORT, (0.1, 1.0), (5,)), 40),
-            "middle": Budget(
-                _study(_grids.MIDDLE, (0.1, 1.0), (5,)), 10, "one GPU, as portable jobs"
-            ),
             "paper": Budget(
                 _study(_grids.PUBLISHED, (0, 0.2, 0.4, 0.6, 0.8, 1.0), (5, 10, 20, 40, 80, 160)),
                 3000,

@@ -5,7 +5,7 @@ from pathlib import Path
 from zoo import datasets, runs
 from zoo.measure import information
 from zoo.studies.named import _figures, _grids
-from zoo.studies.named._numbers import difference, groups, numbers, where, word_of
+from zoo.studies.named._numbers import difference, groups, known, numbers, where, word_of
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 
@@ -50,8 +50,8 @@ class TotalCorrelation(NamedStudy):
         return {
             "small": Budget(_study({**_grids.SHORT}, (250, 1000, 2000), (0, 40)), 30),
             "middle": Budget(
-                _study(_grids.MIDDLE, (2000, 6000, 20_000), (0, 10, 40)),
-                20,
+                _study(_grids.MIDDLE, (2000, 6000, 20_000), (10, 40), range(2)),
+                5,
                 "one GPU, as portable jobs",
             ),
             "paper": Budget(
@@ -67,8 +67,10 @@ class TotalCorrelation(NamedStudy):
 
     def judge(self, columns):
         """From the three comparisons."""
-        by_gamma = groups(where(columns, model="factor_vae"), "gamma")
-        times = sorted(set(columns["steps"]))
+        runs = known(
+            where(columns, model="factor_vae"), "gamma", "steps", TRUE, what="runs of factor_vae"
+        )
+        by_gamma, times = groups(runs, "gamma"), sorted(set(runs["steps"]))
         low, high = min(by_gamma), max(by_gamma)
         if low == high or len(times) < 2:
             raise ValueError("Expected runs of several gamma and lengths. Received: one of them.")
@@ -91,6 +93,7 @@ class TotalCorrelation(NamedStudy):
 
     def figures(self, columns):
         """True TC, the discriminator's, and the rest of the KL, over updates."""
+        columns = known(where(columns, model="factor_vae"), "gamma", "steps", TRUE)
         names = {gamma: f"γ = {gamma:g}" for gamma in groups(columns, "gamma")}
         figure, axes = _figures.panels(1, 3, width=2.7, height=2.6)
         wanted = {
@@ -107,10 +110,10 @@ class TotalCorrelation(NamedStudy):
         return {"over_updates": figure}
 
 
-def _study(run: dict, steps, gammas) -> Study:
+def _study(run: dict, steps, gammas, seeds=range(3)) -> Study:
     run = {name: value for name, value in run.items() if name != "steps"}
     grid = {"gamma": list(gammas), "steps": list(steps)}
     return Study(
-        [Block("factor_vae", "shapes2d", seeds=range(3), grid=grid, run=run)],
+        [Block("factor_vae", "shapes2d", seeds=seeds, grid=grid, run=run)],
         ["factor_vae_score", "mig"],
     )
