@@ -11,6 +11,7 @@ from zoo.utils.texts import markdown_table
 
 PIXELS, BLURRED = "mse", "filtered_gaussian(scale=1)"
 SPACINGS = range(8, 0, -1)
+TRAVERSALS = {"small": 50, "paper": 1000}
 APART, NEAR = "xysquares(spacing=8)", "xysquares(spacing=1)"
 DRAWN = {
     ("shapes2d", PIXELS),
@@ -68,9 +69,7 @@ class PerceivedDistances(NamedStudy):
 
     def rows(self, budget):
         """A row for each factor with its correlations, then one for each of its values with its distances."""
-        traversals = 50 if budget == "small" else 1000
-        rows = [row for case in _cases() for row in _of_case(*case, traversals)]
-        return columns_of(rows)
+        return columns_of(row for case in _cases() for row in _of_case(*case, TRAVERSALS[budget]))
 
     def judge(self, columns):
         """From the order of the distances along each square."""
