@@ -58,11 +58,15 @@ def methods(run: dict, seeds: Sequence[int], grids: Mapping[str, dict]) -> Study
     return Study(blocks, MANY_SCORES)
 
 
+def few_methods() -> Budget:
+    """Four models of two strengths and three seeds each."""
+    return Budget(methods({**SHORT, "steps": 1500}, range(3), FEW_METHODS), 40)
+
+
 def methods_budgets() -> dict[str, Budget]:
-    """Four models on two cores; or six methods with six strengths and 50 seeds each."""
-    short = {**SHORT, "steps": 1500}
+    """Four models on two cores; or six methods with six strengths and 50 seeds each, as published."""
     return {
-        "small": Budget(methods(short, range(3), FEW_METHODS), 40),
+        "small": few_methods(),
         "paper": Budget(
             methods(PUBLISHED, range(50), SIX_METHODS), 180_000, "one GPU, or a cluster's share"
         ),

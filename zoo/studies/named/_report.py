@@ -77,8 +77,11 @@ def judged(named: NamedStudy, columns: Mapping[str, list]) -> Verdict:
     """The verdict on columns.
 
     Raises:
-        ValueError: rows or columns that the rule needs are missing.
+        ValueError: rows or columns that the rule needs are missing, or runs are on several data sets.
     """
+    data = dict.fromkeys(columns.get("data", []))
+    if named.one_data and len(data) > 1:
+        raise ValueError(f"Expected runs on one data set. Received: {', '.join(map(str, data))}.")
     try:
         return named.judge(columns)
     except KeyError as error:

@@ -7,7 +7,7 @@ from zoo.runs import comparison
 from zoo.studies.named import _figures, _grids
 from zoo.studies.named._numbers import groups, has, numbers, rank_correlation
 from zoo.studies.named._pools import DATA, pools, told
-from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, NamedStudy, Verdict
+from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.utils import registry
 from zoo.utils.texts import markdown_table
 
@@ -34,10 +34,16 @@ class AgreementOfMetrics(NamedStudy):
         "setting's mean taken off, is told beside it."
     )
     scores = ("reconstruction", "kl", *_grids.MANY_SCORES)
+    one_data = False
 
     def budgets(self):
-        """Several models over their strengths, with many scores."""
-        return _grids.methods_budgets()
+        """Several models with many scores; or β-VAE and FactorVAE, as published."""
+        grids = {"beta_vae": {"beta": _grids.BETAS}, "factor_vae": {"gamma": _grids.GAMMAS}}
+        published = _grids.methods(_grids.PUBLISHED, _grids.PAPER_SEEDS, grids)
+        return {
+            "small": _grids.few_methods(),
+            "paper": Budget(published, 9000, "one GPU, or a cluster's share"),
+        }
 
     def judge(self, columns):
         """From the correlation over the largest data set's runs."""

@@ -42,6 +42,7 @@ class CorrelatedFactors(NamedStudy):
         "What HFS loses beside β-VAE, and Ada-GVAE's lead, are told with their standard errors."
     )
     scores = ("reconstruction", "kl", *_grids.SCORES)
+    one_data = False
 
     def budgets(self):
         """Four models at three strengths and without a tie."""

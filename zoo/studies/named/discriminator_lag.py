@@ -22,7 +22,8 @@ class DiscriminatorLag(NamedStudy):
     rule = (
         "Each change is set beside training as it is, over three seeds. Shown, for a change whose true TC is lower by "
         "two standard errors while its FactorVAE score is not lower by two. Refuted: every change's true TC is higher "
-        "by two standard errors. Else: not shown. With three changes, one in twenty studies would show one by chance."
+        "by two standard errors. Else: not shown. By chance alone one in seven studies of three changes and three "
+        "seeds would show one."
     )
     scores = ("reconstruction", "kl", TRUE, SAID, "dimension_wise_kl", "factor_vae_score", "mig")
 

@@ -40,11 +40,12 @@ class XYSquaresOverlap(NamedStudy):
         "Refuted: one of the two is below by two standard errors. Else: not shown. β-VAE's gaps are told beside."
     )
     scores = ("reconstruction", "kl", SCORE, "dci", "factor_vae_score")
+    one_data = False
 
     def budgets(self):
         """Both models over spacings, and with the blurred loss."""
         return {
-            "small": Budget(_study({**_grids.SHORT, "steps": 2500}, (8, 4, 1), range(2)), 40),
+            "small": Budget(_study({**_grids.SHORT, "steps": 2500}, (8, 1), range(2)), 30),
             "paper": Budget(
                 _study(
                     {"steps": 57_600, "batch_size": 256, "learning_rate": 1e-3},
