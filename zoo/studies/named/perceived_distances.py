@@ -62,6 +62,7 @@ class PerceivedDistances(NamedStudy):
         "told beside."
     )
     scores = ("mean_distance", "pearson", SPEARMAN, ORDER)
+    one_data = False
 
     def budgets(self):
         """The same datasets with few and with many traversals."""
