@@ -15,6 +15,7 @@ from zoo.studies.named.correlated_factors import CorrelatedFactors as Correlated
 from zoo.studies.named.discriminator_lag import DiscriminatorLag as DiscriminatorLag
 from zoo.studies.named.factor_vae_and_beta_vae import FactorVAEAndBetaVAE as FactorVAEAndBetaVAE
 from zoo.studies.named.info_wgan_gp_and_vaes import InfoWGANGPAndVAEs as InfoWGANGPAndVAEs
+from zoo.studies.named.learned_sigma import LearnedSigma as LearnedSigma
 from zoo.studies.named.perceived_distances import PerceivedDistances as PerceivedDistances
 from zoo.studies.named.seeds_against_methods import SeedsAgainstMethods as SeedsAgainstMethods
 from zoo.studies.named.total_correlation import TotalCorrelation as TotalCorrelation
