@@ -8,9 +8,10 @@ import tensorflow as tf
 from scipy import integrate, stats
 
 import zoo
-from zoo.datasets import Correlated, _correlations
+from zoo.datasets import Correlated, _correlated_pairs, _correlations, _pairs
 from zoo.datasets.base import GridDataset
 from zoo.runs._fingerprint import fingerprint
+from zoo.utils import registry
 
 
 class Factors(GridDataset):
@@ -234,10 +235,53 @@ def test_joined_correlations_have_no_factor_in_common():
     )
 
 
-def test_a_portable_job_says_that_it_cannot_draw_by_it():
+@pytest.mark.parametrize(
+    ("case", "model"),
+    [
+        ("two ties", "factor_vae"),
+        ("an observed confounder", "vae"),
+        ("a hidden confounder", "vae"),
+    ],
+)
+def test_a_portable_job_draws_the_images_of_batches(case, model):
     from zoo.runs.portable import batches
 
-    with pytest.raises(
-        ValueError, match=r"alike in training\. Received: .*whose factors are correlated"
-    ):
-        batches.needs_of(None, Correlated(Factors(3, 4), "a:b"), 4, 0)
+    ties, strength, weight = CASES[case]
+    data = Correlated(Factors(*SIZES), ties, strength)
+    made = registry.get("models", model)((8, 8, 1), seed=0)
+    needs = batches.needs_of(made, data, 500, seed=1)
+    assert needs.offsets == []
+    images = tf.function(lambda t: needs.images(t, []), autograph=False, jit_compile=True)
+    found = [tf.nest.flatten(images(tf.constant(t, tf.int64))) for t in range(8)]
+    stream = made.training_batches(made.stream(data, 500, seed=1))
+    for each, expected in zip(found, stream.take(8), strict=True):
+        for leaf, other in zip(each, tf.nest.flatten(expected), strict=True):
+            np.testing.assert_array_equal(leaf, other)
+    rows = np.concatenate([each[0] for each in found])[:, 0, :, 0].astype(int)
+    assert follows(rows, exact(SIZES, weight))
+
+
+@pytest.mark.parametrize(
+    ("case", "at_once", "how"),
+    [
+        ("two ties", 2**22, {"k": (1, 3), "change": "resampled"}),
+        ("a hidden confounder", 60, {"k": 2}),
+    ],
+)
+def test_a_portable_job_draws_the_pairs_of_the_dataset(case, at_once, how, monkeypatch):
+    """All pairs at once, and in groups, as of large tables."""
+    monkeypatch.setattr(_correlated_pairs, "AT_ONCE", at_once)
+    ties, strength, _ = CASES[case]
+    data = Correlated(Factors(*SIZES), ties, strength)
+    pairs = _pairs.drawn(data, 200, **how, labels=True, seed=5, compiled=True)
+    pairs = tf.function(pairs, autograph=False, jit_compile=True)
+    for number, expected in enumerate(data.pairs(200, **how, labels=True, seed=5).take(3)):
+        for found, other in zip(pairs(tf.constant(number, tf.int64)), expected, strict=True):
+            np.testing.assert_array_equal(found, other)
+
+
+def test_compiled_pairs_take_improbable_values_where_nothing_else_is_left():
+    data = Correlated(Factors(2, 2), "a:b", 0.01)
+    first, second = _pairs.drawn(data, 200, compiled=True)(tf.constant(0, tf.int64))
+    assert (second[:, 0, 0] != second[:, 0, 1]).numpy().all()
+    assert (first[:, 0, 0] == first[:, 0, 1]).numpy().all()

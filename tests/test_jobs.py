@@ -144,7 +144,22 @@ ALL = [
 def test_twenty_updates_by_jax_are_those_by_tensorflow(name, grid, same_noise):
     """TensorFlow's own way, `fit` on the dataset's stream without XLA, from equal weights with equal noise."""
     make = training.make_model if " " in name else small_model
-    config = config_of(name.partition(" ")[0])
+    check_twenty_updates(config_of(name.partition(" ")[0]), grid, make)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("hfs_vae", "ada_gvae"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("beta_vae", "factor_vae")),
+    ],
+)
+def test_twenty_updates_on_correlated_factors_are_those_by_tensorflow(name, grid, same_noise):
+    data = datasets.Correlated(grid, ["a:b", "b:-c"], 0.3)
+    check_twenty_updates(config_of(name), data, small_model)
+
+
+def check_twenty_updates(config, grid, make):
     by_tensorflow = make(config, grid)
     updates = Updates(packed(make(config, grid), grid, config))
     before, logs = values(by_tensorflow), Logs()

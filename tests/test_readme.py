@@ -58,6 +58,11 @@ def test_every_member_has_a_row_in_the_readme_of_its_room(room):
     assert set(registry.names(room)) <= listed
 
 
+def test_every_named_study_has_a_row_in_the_readme_of_studies():
+    listed = {row[0].strip("`") for row in rows_of(PAGES["zoo/studies/README.md"])}
+    assert set(registry.names("studies.named")) <= listed
+
+
 @pytest.mark.parametrize("room", ["models", "likelihoods", "metrics"])
 def test_what_the_readme_advises_exists(room):
     kind = room.removesuffix("s")

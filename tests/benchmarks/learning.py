@@ -2,6 +2,7 @@
 
     python tests/benchmarks/learning.py            # hours on two cores; goes on where it was stopped
     python tests/benchmarks/learning.py --table    # the table of what is finished
+    python tests/benchmarks/learning.py --results FILE.csv    # the same as `zoo study --tables` reads it
 
 A run is a `zoo train` of its own process, in a folder of `--out`, with the settings that the command would take by
 itself, but for the codes of InfoWGANGP. Its scores are set beside those of the same model before the first update: what
@@ -13,6 +14,7 @@ is made of it, and a run that stands there is not repeated. Remove its row to me
 
 import argparse
 import csv
+import dataclasses
 import io
 import json
 import statistics
@@ -22,6 +24,7 @@ from pathlib import Path
 
 DATA = "shapes2d"
 METRIC = "factor_vae_score"
+SHOWN = {"score": METRIC}
 RESULTS = Path(__file__).with_name("learning.csv")
 # Arguments of `zoo train` for a row of its own name, beside the model's settings for short runs: the codes that the
 # paper takes for these data.
@@ -134,6 +137,39 @@ def keep(out: Path, seeds: int) -> None:
     files.write_text(RESULTS, text.getvalue())
 
 
+def write_results(file: Path) -> None:
+    """Writes what is kept as the results of a study, whose rows `zoo study --named NAME --tables FILE` judges."""
+    from zoo import runs
+    from zoo.runs import comparison
+    from zoo.studies import results
+
+    rows = []
+    for (row, seed), line in sorted(kept().items()):
+        config = runs.Config(**_config(row, seed, line))
+        names = {"cell": f"{row}-seed{seed}", "block": row, "setting": row}
+        given = {**dataclasses.asdict(config), **comparison.all_settings(config)}
+        scores = {SHOWN.get(name, name): line[name] for name in ("score", "reconstruction", "mig")}
+        rows.append({**names, "state": results.FINISHED, **given, **scores})
+        del rows[-1]["settings"], rows[-1]["images"]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in columns}
+    results.write_csv(file, columns)
+
+
+def _config(row: str, seed: int, line: dict[str, str]) -> dict:
+    """What a run was trained with."""
+    return {
+        "model": row.partition(" ")[0],
+        "data": DATA,
+        "seed": seed,
+        "likelihood": "bernoulli",
+        "settings": json.loads(line["settings"]),
+        **{name: int(line[name]) for name in ("steps", "batch_size", "latent_dim")},
+        "learning_rate": float(line["learning_rate"]),
+        "precision": line["precision"],
+    }
+
+
 def learned_nothing() -> list[str]:
     """The rows whose loss did not fall, or whose score is not above that of the untrained models, in the mean."""
     found = kept()
@@ -180,10 +216,13 @@ def main() -> None:
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--out", type=Path, default=Path("runs/learning"))
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--results", type=Path, help="a new table of results")
     parser.add_argument("--untrained", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.untrained:
         return score_untrained(options.untrained)
+    if options.results:
+        return write_results(options.results)
     if not options.table:
         chosen = options.models.split(",") if options.models else rows()
         for seed in range(options.seeds):

@@ -33,6 +33,7 @@ def pack(model, data, settings, out, **options) -> None:
     "--from", "results_in", metavar="DIR", help="The job's results; default: beside FILE."
 )
 @click.option("--out", metavar="DIR", help="The run's folder; default runs/MODEL-DATA-seedSEED.")
+@click.option("--metrics", help="As for train.")
 @errors_as_messages
 def unpack(job, **options) -> None:
     """Make a run folder of what the job FILE computed: scores, figures, export."""

@@ -27,6 +27,8 @@ Examples:
   zoo study vae beta_vae --data shapes2d --data xysquares --grid latent_dim=6,10 --out studies/two
   zoo study study.toml --out studies/mine
   zoo study --status studies/mine
+  zoo study study.toml --out studies/mine --pack jobs    # then: python jobs/NAME.zip, where JAX is
+  zoo study study.toml --out studies/mine --unpack jobs
 
 Claims of the field, each with its budgets, its rule and a verdict (zoo list studies):
 
@@ -67,9 +69,17 @@ Claims of the field, each with its budgets, its rule and a verdict (zoo list stu
 @click.option("--tables", multiple=True, metavar="CSV", help="Results, to judge a claim by.")
 @click.option("--verdicts", metavar="DIR", help="Print the verdicts of the named studies in DIR.")
 @click.option("--out", metavar="DIR", help="The study's folder.")
+@click.option(
+    "--pack", "pack_in", metavar="JOBS", help="Write cells as jobs into JOBS; nothing is trained."
+)
+@click.option(
+    "--unpack", "unpack_from", metavar="JOBS", help="Make cells of what the jobs in JOBS computed."
+)
 @click.option("--status", metavar="DIR", help="Say how far the study in DIR is, and nothing else.")
 @errors_as_messages
-def study(what, out, status, named, budget, runs, tables, verdicts, **options) -> None:
+def study(
+    what, out, status, named, budget, runs, tables, verdicts, pack_in, unpack_from, **options
+) -> None:
     """Train every combination of models, settings and seeds, score them, and compare them in a report."""
     if status is not None:
         _print_status(status)
@@ -78,6 +88,10 @@ def study(what, out, status, named, budget, runs, tables, verdicts, **options) -
         from zoo.studies.named import verdict_table
 
         click.echo(verdict_table(verdicts))
+        return
+    if pack_in is not None or unpack_from is not None:
+        instead = [*(["--runs"] if runs else []), *(["--tables"] if tables else [])]
+        _carry(pack_in, unpack_from, what, out, named, budget, instead, **options)
         return
     if named is not None:
         _judge(named, what, out, budget, runs, tables, **options)
@@ -89,8 +103,19 @@ def study(what, out, status, named, budget, runs, tables, verdicts, **options) -
     _run(what, out, **options)
 
 
-def _run(what, out, data, grid, settings, seeds, checkpoint_every, **options) -> None:
+def _run(what, out, **options) -> None:
     from zoo import studies
+
+    study, given = _asked(what, **options)
+    try:
+        done = studies.run(study, out=out, **given)
+    except KeyboardInterrupt:
+        stop(f"Interrupted. The same command goes on with what is in {out}.", 130)
+    _print_end(done, out)
+
+
+def _asked(what, data, grid, settings, seeds, checkpoint_every, **options):
+    """The study, and what `zoo.studies.run` is told beside it."""
     from zoo.runs import training
     from zoo.studies.grid import parse_grid
 
@@ -106,10 +131,10 @@ def _run(what, out, data, grid, settings, seeds, checkpoint_every, **options) ->
     if checkpoint_every is not None:
         given["checkpoint_every"] = checkpoint_every
     is_file = len(what) == 1 and what[0].endswith(".toml")
-    try:
-        done = studies.run(what[0] if is_file else list(what), out=out, **given)
-    except KeyboardInterrupt:
-        stop(f"Interrupted. The same command goes on with what is in {out}.", 130)
+    return what[0] if is_file else list(what), given
+
+
+def _print_end(done, out) -> None:
     finished = done.results.get("state", []).count("finished")
     click.echo(f"\n{finished} cells finished, {len(done.failed)} failed. Written to {out}:")
     for name in ("report.md", "results.csv", "settings.csv"):
@@ -149,6 +174,72 @@ def _judge(name, what, out, budget, runs, tables, jobs, address, gpus, **options
     click.echo(
         f"\n{name}: {found.verdict.word}. {found.verdict.because}\nWritten to {out}/report.md"
     )
+
+
+def _carry(pack_in, unpack_from, what, out, named, budget, instead, **options) -> None:
+    """Packs a study's cells as jobs, or unpacks what these computed."""
+    from zoo import studies
+
+    instead += [f"--{name}" for name in ("jobs", "address", "gpus") if options.pop(name)]
+    if pack_in is not None and unpack_from is not None:
+        raise ValueError("Expected --pack or --unpack. Received: both.")
+    if instead:
+        raise ValueError(
+            f"--pack and --unpack train nothing. Received beside it: {', '.join(instead)}."
+        )
+    if out is None:
+        raise ValueError("Expected the study's folder: --out DIR.")
+    study, given = _asked(what, **options)
+    if named is not None:
+        out = f"{out}/study"
+        study = _named(named, budget, [*what, *given])
+    elif not what:
+        raise ValueError("Expected models, or the TOML file of a study. See: zoo study --help")
+    if pack_in is not None:
+        _print_packed(studies.pack(study, out=out, jobs=pack_in, **given), pack_in)
+        return
+    given.pop("checkpoint_every", None)
+    done = studies.unpack(study, out=out, jobs=unpack_from, **given)
+    for name, missing in done.waiting.items():
+        click.echo(f"{name}: {missing}")
+    if done.waiting:
+        click.echo(
+            f"{len(done.waiting)} cells have no results yet. The same command takes them when they have; without "
+            "--unpack it trains them here."
+        )
+    _print_end(done, out)
+
+
+def _named(name, budget, given):
+    """What a named study trains."""
+    from zoo.studies.named import study_of
+
+    if given:
+        raise ValueError(
+            f"A named study says what it trains. Received beside it: {', '.join(given)}."
+        )
+    study = study_of(name, budget)
+    if study is None:
+        raise ValueError(f"{name} trains nothing with the budget {budget}: nothing is packed.")
+    return study
+
+
+def _print_packed(packed, jobs) -> None:
+    for name, reason in packed.refused.items():
+        click.echo(f"zoo: {name} is not packed: {reason}", err=True)
+    if packed.files:
+        first = next(iter(packed.files.values()))
+        click.echo(
+            f"{len(packed.files)} jobs are in {jobs}. Run each where JAX is, such as: python {first}\n"
+            f"Then make cells of what they computed: the same command, with --unpack {jobs}."
+        )
+    elif not packed.refused:
+        click.echo("All cells are finished: there is nothing to pack.")
+    if packed.refused:
+        stop(
+            f"{len(packed.refused)} cells are not packed. `zoo study` without --pack trains them.",
+            1,
+        )
 
 
 def _print_status(folder: str) -> None:

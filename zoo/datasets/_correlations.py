@@ -1,10 +1,13 @@
 """Factors that are not independent: how probable their values are together, and draws that follow it."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from zoo.datasets import _random
 
 CAUSES = 1000  # steps of the midpoint rule over a hidden cause
 
@@ -100,87 +103,38 @@ def _product(parts: list[Correlation]) -> Correlation:
 
 
 class Draws:
-    """Draws numbers of rows by their weights, as TensorFlow operations.
+    """Draws numbers of rows by their weights, as TensorFlow operations, alike by every compiler.
 
     Args:
         weights: `(n,)`, >= 0, not all 0.
     """
 
     def __init__(self, weights: np.ndarray):
+        edges = np.cumsum(weights, dtype=np.float64)
+        # In blocks, since compilers look at every entry of what they search.
+        width = math.isqrt(len(edges)) + 1
+        blocks = np.full((len(edges) // width + 1, width), np.inf)
+        blocks.flat[: len(edges)] = edges
+        self._last, self._total = len(edges) - 1, edges[-1]
         with tf.device("CPU:0"):  # a tensor, so that graphs refer to it and do not copy it
-            self._edges = tf.constant(np.cumsum(weights, dtype=np.float64))
+            self._blocks = tf.constant(blocks)
 
     def __call__(self, count: int, key: tf.Tensor) -> tf.Tensor:
         """`count` rows, int64, that depend on the key alone."""
-        uniform = tf.random.stateless_uniform([count], key, dtype=tf.float64, alg="philox")
-        return _row_of(self._edges, uniform)
+        shares = _random.uniform_of_64_bits([count], key) * self._total
+        how = {"side": "right", "out_type": tf.int64}
+        block = tf.searchsorted(self._blocks[:, -1], shares, **how)
+        place = tf.searchsorted(tf.gather(self._blocks, block), shares[:, None], **how)[:, 0]
+        return tf.minimum(block * self._blocks.shape[1] + place, self._last)
 
 
-def _row_of(edges: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
-    """Where on the cumulated weights `(n,)` the shares `uniform` `(count,)` of their sum lie."""
-    rows = tf.searchsorted(edges, uniform * edges[-1], side="right", out_type=tf.int64)
-    return tf.minimum(rows, tf.shape(edges, tf.int64)[0] - 1)
-
-
-class PairDraws:
-    """Draws the correlated factors of pairs: the first by p, what changes by p given what stays.
+def batch_draws(data, batch_size: int, seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from the number of a batch to the indices of its images, drawn by the correlations of a dataset.
 
     Args:
-        correlations: of the factors.
-        differ: whether a factor that changes must take another value.
+        data: the dataset.
+        batch_size: indices.
+        seed: integer >= 0.
     """
-
-    def __init__(self, correlations: Iterable[Correlation], differ: bool):
-        self.differ = differ
-        self.parts = []
-        for columns, logs in joined(correlations):
-            logs = logs - logs.max()
-            with tf.device("CPU:0"):
-                table = tf.constant(logs)
-            self.parts.append((columns, table, Draws(np.exp(logs).ravel())))
-
-    def __call__(
-        self, first: tf.Tensor, second: tf.Tensor, changed: tf.Tensor, key: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Factors of first and second images, in which those that are correlated are drawn anew.
-
-        Args:
-            first: int64, `(pairs, factors)`, drawn as if factors were independent.
-            second: the same of the second images.
-            changed: which factors were chosen to change, bool of the same shape.
-            key: two integers, on which alone the draws depend.
-        """
-        first, second = tf.unstack(first, axis=1), tf.unstack(second, axis=1)
-        for number, (columns, table, draws) in enumerate(self.parts):
-            of_first, of_second = tf.unstack(tf.random.split(tf.random.fold_in(key, number), 2))
-            start = _levels(draws(changed.shape[0], of_first), table.shape)
-            moves = tf.gather(changed, columns, axis=1)
-            uniform = tf.random.stateless_uniform(
-                [changed.shape[0]], of_second, dtype=tf.float64, alg="philox"
-            )
-            end = tf.map_fn(
-                lambda pair, table=table: self._moved(table, *pair),
-                (start, moves, uniform),
-                fn_output_signature=tf.TensorSpec([len(columns)], tf.int64),
-            )
-            for place, column in enumerate(columns):
-                first[column], second[column] = start[:, place], end[:, place]
-        return tf.stack(first, axis=1), tf.stack(second, axis=1)
-
-    def _moved(self, table, start, moves, uniform) -> tf.Tensor:
-        """The factors of one second image, `(columns,)`: by p among those that share with `start` all that stays."""
-        levels = []
-        for axis, size in enumerate(table.shape):
-            values = tf.range(size, dtype=tf.int64)
-            same = values == start[axis]
-            others = ~same if self.differ else tf.ones_like(same)
-            levels.append(tf.boolean_mask(values, tf.where(moves[axis], others, same)))
-            table = tf.gather(table, levels[-1], axis=axis)
-        edges = tf.cumsum(tf.exp(tf.reshape(table - tf.reduce_max(table), [-1])))
-        place = _levels(_row_of(edges, uniform[None]), tf.shape(table, tf.int64))[0]
-        return tf.stack([tf.gather(of, place[axis]) for axis, of in enumerate(levels)])
-
-
-def _levels(cells: tf.Tensor, sizes) -> tf.Tensor:
-    """The value of each factor in some combinations `(n,)`, counted with the last factor fastest: `(n, factors)`."""
-    return tf.transpose(tf.unravel_index(cells, tf.cast(sizes, tf.int64)))
+    draws = Draws(weights(data.factors(np.arange(len(data))), data.correlations))
+    return lambda step: draws(batch_size, tf.stack([tf.constant(seed, tf.int64), step]))

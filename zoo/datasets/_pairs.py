@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets import _correlations, _random
+from zoo.datasets import _random
+from zoo.datasets._correlated_pairs import PairDraws
 from zoo.utils import registry
 from zoo.utils.checks import check_integer
 
@@ -79,6 +80,7 @@ def drawn(
     change: str = "differ",
     labels: bool = False,
     seed: int = 0,
+    compiled: bool = False,
 ) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
     """A function from the number of a batch to pairs of images, as TensorFlow operations.
 
@@ -89,6 +91,7 @@ def drawn(
         change: one of `CHANGES`.
         labels: whether which factors were chosen to change follows the images.
         seed: integer >= 0.
+        compiled: whether a compiler has to know the operations.
 
     Raises:
         ValueError: `k` or `change` is out of range, or the dataset is no such.
@@ -96,7 +99,7 @@ def drawn(
     order = data.grid_order()
     counts = check_k(k, data.factor_names, data.factor_sizes)
     check_change(change)
-    correlated = _correlations.PairDraws(data.correlations, differ=change == "differ")
+    correlated = PairDraws(data.correlations, change == "differ", counts[-1], compiled)
 
     def batch(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         key = (seed, step)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from zoo.datasets import _random
+from zoo.datasets import _correlations, _random
 
 RENDERERS = 2  # batches rendered side by side
 READY = 2  # finished batches that wait for the model
@@ -21,20 +21,9 @@ def shuffled(data, batch_size: int, seed: int, start_step: int) -> tf.data.Datas
     return _rendered(data, epochs, batch_size)
 
 
-def drawn(data, draws: Callable, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:
-    """The batches of a dataset whose images are not alike in training.
-
-    Args:
-        data: the dataset.
-        draws: from a count and a key to so many indices.
-        batch_size: as for `Dataset.batches`.
-        seed: as for `Dataset.batches`.
-        start_step: as for `Dataset.batches`.
-    """
-
-    def indices(step: tf.Tensor) -> tf.Tensor:
-        return draws(batch_size, tf.stack([tf.constant(seed, tf.int64), step]))
-
+def drawn(data, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:
+    """The batches of `Dataset.batches` of a dataset whose images are not alike in training."""
+    indices = _correlations.batch_draws(data, batch_size, seed)
     steps = tf.data.Dataset.counter(start_step).map(indices).prefetch(1)
     return _rendered(data, steps, batch_size)
 

@@ -12,6 +12,8 @@ _PHILOX = 1
 _MIXER = 0x02461E29_3EC8F720  # TensorFlow's own key for the mixing of seeds
 _MANTISSA = 0x7FFFFF
 _ONE = 0x3F800000  # the bits of 1.0
+_HIGH = 0xFFFFF  # of a mantissa of 64 bits
+_ONE_OF_64_BITS = 0x3FF00000_00000000
 
 
 def integers(shape: Sequence[int], seed: tf.Tensor, dtype: tf.DType = tf.int64) -> tf.Tensor:
@@ -44,6 +46,37 @@ def uniform(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
     """
     between_1_and_2 = tf.bitcast(integers(shape, seed, tf.uint32) & _MANTISSA | _ONE, tf.float32)
     return between_1_and_2 - 1.0
+
+
+def uniform_of_64_bits(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
+    """Numbers in [0, 1), float64; arguments as for `integers`.
+
+    Example:
+        >>> seed = tf.constant([3, -9], tf.int64)
+        >>> stock = tf.random.stateless_uniform((5,), seed, dtype=tf.float64, alg="philox")
+        >>> bool(tf.reduce_all(uniform_of_64_bits((5,), seed) == stock))
+        True
+    """
+    bits = tf.bitcast(integers(shape, seed), tf.uint64)
+    high = tf.bitwise.left_shift(bits & _HIGH, tf.constant(32, tf.uint64))
+    low = tf.bitwise.right_shift(bits, tf.constant(32, tf.uint64))
+    return tf.bitcast(high | low | _ONE_OF_64_BITS, tf.float64) - 1.0
+
+
+def parted(seed: tf.Tensor, number: int) -> list[tf.Tensor]:
+    """Two seeds for each number: `tf.random.split` of `tf.random.fold_in`, as they are outside of XLA.
+
+    Args:
+        seed: two integers of 64 bits.
+        number: of 32 bits.
+    """
+    folded = tf.stack([_small_integers((), seed), tf.constant(number, tf.int64)])
+    return tf.unstack(_small_integers((2, 2), folded))
+
+
+def _small_integers(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
+    """Integers of 32 bits with sign, in int64."""
+    return tf.cast(tf.bitcast(integers(shape, seed, tf.uint32), tf.int32), tf.int64)
 
 
 def _draw(shape, key: tf.Tensor, counter: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

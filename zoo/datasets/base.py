@@ -173,10 +173,8 @@ class Dataset(abc.ABC):
         batch_size = check_integer("batch_size", batch_size, 1)
         seed = check_integer("seed", seed, 0)
         start_step = check_integer("start_step", start_step, 0)
-        if not self.correlations:
-            return _pipelines.shuffled(self, batch_size, seed, start_step)
-        weights = _correlations.weights(self.factors(np.arange(len(self))), self.correlations)
-        return _pipelines.drawn(self, _correlations.Draws(weights), batch_size, seed, start_step)
+        make = _pipelines.drawn if self.correlations else _pipelines.shuffled
+        return make(self, batch_size, seed, start_step)
 
     def pairs(
         self,

@@ -229,8 +229,8 @@ _TILTS = np.linspace(0, 40, 40_001)
 _FROM_END = np.concatenate([[0.5], 1 / _TILTS[1:] - 1 / np.expm1(_TILTS[1:])])
 
 
-def tilts_of(mean: np.ndarray) -> np.ndarray:
-    """The logits of a continuous Bernoulli of given means, which are kept `NEAREST` from 0 and 1.
+def tilts_of(mean: np.ndarray, nearest: float = NEAREST) -> np.ndarray:
+    """The logits of a continuous Bernoulli of given means, which are kept `nearest` from 0 and 1.
 
         m = 1 / (1 - exp(-logit)) - 1 / logit,    solved by a table
 
@@ -240,7 +240,7 @@ def tilts_of(mean: np.ndarray) -> np.ndarray:
 
     Reference: Loaiza-Ganem & Cunningham, The continuous Bernoulli, 2019, section 3.
     """
-    mean = np.clip(np.asarray(mean, np.float64), NEAREST, 1 - NEAREST)
+    mean = np.clip(np.asarray(mean, np.float64), nearest, 1 - nearest)
     from_end = np.minimum(mean, 1 - mean)
     near = np.interp(from_end, _FROM_END[::-1], _TILTS[::-1])
     size = np.where(from_end < _FROM_END[-1], 1 / from_end, near)

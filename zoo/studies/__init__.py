@@ -1,5 +1,9 @@
 """Studies: models, settings and seeds in a grid, many at a time, into one folder with tables, figures and a report."""
 
+from zoo.studies._packed import Packed as Packed
+from zoo.studies._packed import Unpacked as Unpacked
+from zoo.studies._packed import pack as pack
+from zoo.studies._packed import unpack as unpack
 from zoo.studies.plan import Block as Block
 from zoo.studies.plan import Cell as Cell
 from zoo.studies.plan import Study as Study

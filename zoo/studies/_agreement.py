@@ -25,19 +25,20 @@ def udr(folder: Path, cells: Iterable[Cell], say=print) -> dict[str, dict[str, f
         known = before.get(setting, {})
         if set(known) != {"udr", *names}:
             say(f"UDR of {setting}")
-            known = _taken(folder, members)
+            scores = between([of_cell(folder, cell) for cell in members])
+            each = {cell.name: scores[f"udr_{number}"] for number, cell in enumerate(members)}
+            known = {"udr": scores["udr"], **each}
         found[setting] = known
     if found != before:
         files.write_json(folder / FILE, found)
     return found
 
 
-def _taken(folder: Path, members: Sequence[Cell]) -> dict[str, float]:
+def between(folders: Sequence[Path]) -> dict[str, float]:
+    """UDR of runs that differ in their seed alone, as `zoo.comparison.udr`."""
     # Each model has a graph of its own, of which TensorFlow would warn as of one that is made again and again.
     with quiet.tensorflow_only(logging.ERROR):
-        scores = comparison.udr([of_cell(folder, cell) for cell in members], samples=SAMPLES)
-    each = {cell.name: scores[f"udr_{number}"] for number, cell in enumerate(members)}
-    return {"udr": scores["udr"], **each}
+        return comparison.udr(folders, samples=SAMPLES)
 
 
 def _grouped(cells: Iterable[Cell]) -> dict[str, list[Cell]]:

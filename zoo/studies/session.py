@@ -104,7 +104,7 @@ def run(
         "metrics": metrics,
         **arguments,
     }
-    study = _study(study, **asked)
+    study = study_of(study, **asked)
     folder = files.path_of(out)
     check_integer("checkpoint_every", checkpoint_every, least=1)
     jobs = None if jobs is None else check_integer("jobs", jobs, least=1)
@@ -129,7 +129,9 @@ def run(
     return Studied(folder, table, reasons)
 
 
-def _study(study, data, grid, seeds, settings, metrics, **arguments) -> Study:
+def study_of(
+    study, data=None, grid=None, seeds=None, settings=None, metrics=None, **arguments
+) -> Study:
     """The study that the arguments of `run` tell."""
     block = {"data": data, "grid": grid, "seeds": seeds, "settings": settings, **arguments}
     given = [name for name, value in block.items() if value is not None]

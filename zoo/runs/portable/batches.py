@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.datasets import Dataset, _pairs
+from zoo.datasets import Dataset, _correlations, _pairs
 
 LOOKED_AT = 4  # updates
 
@@ -33,14 +33,8 @@ def needs_of(model: keras.Model, data: Dataset, batch_size: int, seed: int) -> N
     The model is handed a dataset whose batches hold their own number, and what it makes of them is looked at.
 
     Raises:
-        ValueError: it takes its batches in no fixed pattern, or the dataset draws images by how their factors hang
-            together.
+        ValueError: it takes its batches in no fixed pattern.
     """
-    if data.correlations:
-        raise ValueError(
-            f'Expected a dataset whose images are all alike in training. Received: "{data.name}", whose factors are '
-            "correlated. Train on it here: zoo train."
-        )
     numbered = _Numbered(data, batch_size)
     stream = model.training_batches(model.stream(numbered, batch_size, seed=seed))
     rows = [tf.nest.flatten(element) for element in stream.take(LOOKED_AT)]
@@ -53,13 +47,16 @@ def needs_of(model: keras.Model, data: Dataset, batch_size: int, seed: int) -> N
     if numbered.pairs_of is not None:
         return Needs(1, [], lambda number, _: numbered.pairs_of(number))
     offsets = sorted(set(places))
+    draws = _correlations.batch_draws(data, batch_size, seed) if data.correlations else None
 
     def images(number, indices):
+        if draws is not None:
+            indices = [draws(stride * number + offset) for offset in offsets]
         batches = [rendered(data, batch) for batch in indices]
         leaves = [batches[offsets.index(place)] for place in places]
         return tf.nest.pack_sequence_as(structure, leaves)
 
-    return Needs(stride, offsets, images)
+    return Needs(stride, [] if draws else offsets, images)
 
 
 def rendered(data: Dataset, indices: tf.Tensor) -> tf.Tensor:
@@ -83,6 +80,6 @@ class _Numbered:
 
     def pairs(self, batch_size: int, *, start_step: int = 0, **options) -> tf.data.Dataset:
         """Pairs of batches without end; how they are to be drawn is kept."""
-        self.pairs_of = _pairs.drawn(self._data, batch_size, **options)
+        self.pairs_of = _pairs.drawn(self._data, batch_size, **options, compiled=True)
         numbers = self.batches(batch_size, start_step=start_step)
         return numbers.map(lambda numbers: (numbers, numbers))

@@ -3,12 +3,14 @@
 import dataclasses
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from zoo import runs
+from zoo.measure import evaluation
 from zoo.runs import _finishing, report, training
 from zoo.runs.portable import variables
 from zoo.runs.portable.job import program, results
@@ -20,6 +22,7 @@ def unpack(
     out: str | os.PathLike | None = None,
     *,
     results_in: str | os.PathLike | None = None,
+    metrics: str | Iterable[str] | None = None,
     show_progress: bool = True,
 ) -> training.Run:
     """Makes the folder of a run of what a job has computed: scored, drawn and exported, as `zoo.train` does.
@@ -30,11 +33,12 @@ def unpack(
         job: the file that `pack` wrote.
         out: the run's folder; default `runs/MODEL-DATA-seedSEED`.
         results_in: the folder of the job's results; default: `NAME-results` beside `NAME.zip`.
+        metrics: what the model is scored by, as for `zoo.train`.
         show_progress: whether progress bars are shown.
 
     Raises:
-        ValueError: `job` is no job, or damaged; it has no results there; its images are not those of now; `out` holds
-            another run. Nothing is written.
+        ValueError: `job` is no job, or damaged; a metric is unknown; it has no results there; its images are not those
+            of now; `out` holds another run. Nothing is written.
 
     Warns:
         UserWarning: the job has not made all its updates.
@@ -47,8 +51,11 @@ def unpack(
         raise ValueError(
             f"Expected results of {job} in {source}. Received: none. Run `python {job}` first, or say where they are."
         )
-    config, images = training.with_images(_config(packed, job, found.done))
+    config, images = training.with_images(
+        dataclasses.replace(config_of(packed, job), steps=found.done)
+    )
     _check_images(packed, config)
+    metrics = metrics and evaluation.metric_names(metrics, images)
     folder = files.path_of(out or runs.default_folder(config))
     model = training.make_model(config, images)
     _check_same(variables.of_model(model), packed, job)
@@ -65,12 +72,21 @@ def unpack(
         runs.write_history(folder, _history(packed, found))
         _log(folder, runs.read_history(folder))
         runs.save_final(model, folder)
-        return _finishing.finish(model, images, config, folder, None, show_progress)
+        return _finishing.finish(model, images, config, folder, metrics, show_progress)
 
 
-def _config(packed: program.Program, job: Path, steps: int) -> runs.Config:
+def config_of(packed: program.Program, job: str | os.PathLike) -> runs.Config:
+    """What a job trains.
+
+    Args:
+        packed: what the file holds.
+        job: the file.
+
+    Raises:
+        ValueError: it was packed by a zoo whose runs are configured otherwise.
+    """
     try:
-        return dataclasses.replace(runs.Config(**packed.plan["config"]), steps=steps)
+        return runs.Config(**packed.plan["config"])
     except TypeError as error:
         raise ValueError(
             f"{job} is a job of another version of the zoo: {error}. Pack it anew."

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zoo.studies.named._numbers import groups, has, numbers, where
+from zoo.studies.named._numbers import groups, has, known, numbers
 
 FONT, DPI = 8, 144
 # Okabe and Ito's colours, which colour-blind people tell apart.
@@ -27,6 +27,7 @@ SCORE_NAMES = {
     "mig": "MIG",
     "dci": "DCI",
     "sap": "SAP",
+    "modularity": "modularity",
     "udr": "UDR",
 }
 
@@ -49,30 +50,48 @@ def look(number: int) -> dict:
     return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
 
 
+def points(axes: Axes, rows, x: str, y: str, number: int, model: str) -> None:
+    """A point for each run of one model that has both numbers."""
+    rows = known(rows, x, y)
+    name = NAMES.get(model, model)
+    axes.scatter(
+        numbers(rows, x),
+        numbers(rows, y),
+        s=14,
+        alpha=0.7,
+        linewidths=0,
+        label=name,
+        **look(number),
+    )
+
+
+def legend(axes: Axes, **where) -> None:
+    """Says which group is which."""
+    axes.legend(fontsize=FONT - 1, frameon=False, **where)
+
+
 def by_reconstruction(columns, score: str, name: str) -> Figure:
     """A score over reconstruction: a point for each run, a line through the settings' means."""
     figure, axes = panels(width=4.2, height=3)
     axes = axes[0, 0]
+    columns = known(columns, "reconstruction", score)
     for number, (model, rows) in enumerate(groups(columns, "model").items()):
         how = look(number)
-        axes.scatter(
-            numbers(rows, "reconstruction"),
-            numbers(rows, score),
-            s=14,
-            alpha=0.5,
-            linewidths=0,
-            **how,
-        )
+        x, y = numbers(rows, "reconstruction"), numbers(rows, score)
+        axes.scatter(x, y, s=14, alpha=0.5, linewidths=0, **how)
         setting, symbol = SYMBOLS.get(model, ("setting", ""))
         means = sorted(
-            (numbers(part, "reconstruction").mean(), numbers(part, score).mean(), value)
-            for value, part in groups(rows, setting).items()
+            (
+                (numbers(part, "reconstruction").mean(), numbers(part, score).mean(), value)
+                for value, part in groups(rows, setting).items()
+            ),
+            key=lambda mean: mean[:2],
         )
         x, y = [point[0] for point in means], [point[1] for point in means]
         axes.plot(x, y, markersize=6, linewidth=1.2, label=NAMES.get(model, model), **how)
         for place, (at, height, value) in enumerate(means):
             axes.annotate(
-                f"{symbol} {value:g}" if symbol else "",
+                f"{symbol} {value}" if symbol else "",
                 (at, height),
                 xytext=(0, 7 if place % 2 else -12),
                 textcoords="offset points",
@@ -109,8 +128,10 @@ def lines(axes: Axes, columns, x: str, y: str, group: str, names=None) -> None:
     """Means over seeds of `y` over `x`, a line for each group, a faint point for each run."""
     for number, (value, rows) in enumerate(groups(columns, group).items()):
         how = look(number)
-        points = sorted((at, numbers(part, y).mean()) for at, part in groups(rows, x).items())
+        if not has(rows, y):
+            continue
+        rows = known(rows, x, y)
+        means = sorted((at, numbers(part, y).mean()) for at, part in groups(rows, x).items())
         told = str((names or {}).get(value, value))
-        axes.plot(*zip(*points, strict=True), markersize=5, linewidth=1.2, label=told, **how)
-        known = where(rows, lambda row: row.get(y) is not None)
-        axes.scatter(known[x], known[y], s=10, alpha=0.4, linewidths=0, **how)
+        axes.plot(*zip(*means, strict=True), markersize=5, linewidth=1.2, label=told, **how)
+        axes.scatter(rows[x], rows[y], s=10, alpha=0.4, linewidths=0, **how)

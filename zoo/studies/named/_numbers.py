@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+from scipy import stats
 
 from zoo.utils.texts import markdown_table
 
@@ -52,6 +53,27 @@ def groups(columns: Columns, name: str = "setting") -> dict:
     return {value: where(columns, **{name: value}) for value in values}
 
 
+def known(columns: Columns, *names: str, what: str = "rows") -> dict[str, list]:
+    """The rows that have a number in all of these columns, so that their numbers belong together.
+
+    Args:
+        columns: a table.
+        *names: of columns.
+        what: the rows, for the error.
+
+    Raises:
+        ValueError: there are none.
+
+    Example:
+        >>> known({"mig": [0.1, None, 0.3], "dci": [0.2, 0.3, 0.4]}, "mig", "dci")
+        {'mig': [0.1, 0.3], 'dci': [0.2, 0.4]}
+    """
+    rows = where(columns, lambda row: all(_is_known(row.get(name)) for name in names))
+    if not any(rows.values()):
+        raise ValueError(f"Expected {what} with {' and '.join(names)}. Received: none.")
+    return rows
+
+
 def numbers(columns: Columns, name: str) -> np.ndarray:
     """A column's known numbers, float64.
 
@@ -96,6 +118,19 @@ def difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
     return gap, float(math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
 
 
+def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """Spearman's correlation and its p-value; 0 and 1 for fewer than three pairs, or where one does not vary.
+
+    Example:
+        >>> round(rank_correlation([1, 2, 3], [0.1, 0.2, 0.2])[0], 3), rank_correlation([1, 2, 3], [1, 1, 1])
+        (0.866, (0.0, 1.0))
+    """
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0, 1.0
+    found = stats.spearmanr(a, b)
+    return float(found.statistic), float(found.pvalue)
+
+
 def word_of(gap: float, error: float, least: float = 0.0) -> str:
     """A verdict's word on a claimed difference: shown above `least` by two standard errors, refuted below 0 by two.
 
@@ -120,4 +155,5 @@ def means_table(columns: Columns, scores: Iterable[str], by: str = "setting") ->
 
 
 def _is_known(value) -> bool:
-    return isinstance(value, int | float | np.number) and math.isfinite(value)
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)

@@ -10,6 +10,7 @@ from zoo.studies.named.base import NamedStudy, Verdict
 from zoo.utils import files
 
 RESULTS, HOW, REPORT = "results.csv", "how.json", "report.md"
+OF_HOW = ("named", "what", "command", "hardware", "versions", "commit")
 TEXT = """\
 # {title}
 
@@ -43,14 +44,14 @@ def write(
     Raises:
         ValueError: rows that the rule needs are missing. Nothing is written.
     """
-    verdict = named.judge(columns)
+    verdict = judged(named, columns)
     tables = named.tables(columns)
     drawn = named.figures(columns)
     folder.mkdir(parents=True, exist_ok=True)
+    for name in _drawn_before(folder) - set(drawn):
+        (folder / f"{name}.png").unlink(missing_ok=True)
+    files.write_json(folder / HOW, {**how, "figures": list(drawn)})
     results.write_csv(folder / RESULTS, columns)
-    files.write_json(folder / HOW, dict(how))
-    for old in folder.glob("*.png"):
-        old.unlink()
     for name, figure in drawn.items():
         report.save_figure(figure, folder / f"{name}.png")
     text = TEXT.format(
@@ -72,16 +73,60 @@ def write(
     return verdict
 
 
+def judged(named: NamedStudy, columns: Mapping[str, list]) -> Verdict:
+    """The verdict on columns.
+
+    Raises:
+        ValueError: rows or columns that the rule needs are missing, or runs are on several data sets.
+    """
+    data = dict.fromkeys(columns.get("data", []))
+    if named.one_data and len(data) > 1:
+        raise ValueError(f"Expected runs on one data set. Received: {', '.join(map(str, data))}.")
+    try:
+        return named.judge(columns)
+    except KeyError as error:
+        raise ValueError(f"Expected results with a column {error}. Received: none.") from None
+
+
 def read(folder: Path) -> tuple[dict[str, list], dict[str, Any]]:
     """The columns of a folder's results, and how they were made.
 
     Raises:
         ValueError: it holds none.
     """
-    try:
-        how = files.read_json(folder / HOW)
-    except (OSError, ValueError):
+    how = _how(folder)
+    missing = [name for name in OF_HOW if name not in how]
+    if missing:
         raise ValueError(
-            f"Expected the results of a named study. Received: {folder}, without {HOW}."
-        ) from None
+            f"Expected the results of a named study. Received: {folder}, whose {HOW} is missing, damaged, or "
+            f"without {', '.join(missing)}."
+        )
     return results.read_csv(folder / RESULTS), how
+
+
+def check_own(folder: Path, name: str) -> None:
+    """Raises `ValueError` if a folder holds what this study would replace and did not write."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ValueError(f"Expected a folder for the results. Received: {folder}, a file.")
+    other = _how(folder).get("named", name)
+    if other != name:
+        raise ValueError(f"{folder} holds the results of {other}. Choose another --out.")
+    theirs = [file for file in (RESULTS, REPORT, HOW) if (folder / file).exists()]
+    if theirs and not _how(folder):
+        raise ValueError(
+            f"{folder} holds {', '.join(theirs)} of something else, which would be replaced. Choose another --out."
+        )
+
+
+def _how(folder: Path) -> dict[str, Any]:
+    try:
+        found = files.read_json(folder / HOW)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _drawn_before(folder: Path) -> set[str]:
+    return set(_how(folder).get("figures", []))

@@ -49,8 +49,8 @@ def run(
     *,
     out: str | os.PathLike,
     budget: str = SMALL,
-    runs: Iterable[str | os.PathLike] | None = None,
-    tables: Iterable[str | os.PathLike] | None = None,
+    runs: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
+    tables: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
     **how,
 ) -> Answer:
     """Trains what a named study asks for, and judges its claim.
@@ -76,14 +76,15 @@ def run(
     budgets = named.budgets()
     if budget not in budgets:
         raise ValueError(registry.unknown(f"budget of {name}", budget, budgets))
+    _report.check_own(out, name)
     if runs is not None:
-        runs = [os.fspath(folder) for folder in runs]
+        runs = _paths(runs)
         columns = _sources.of_runs(named, name, runs)
-        what, options = "Of runs that were there.", ["--runs", *map(_last, runs)]
+        what, options = "Of runs that were there.", _repeated("--runs", map(_last, runs))
     elif tables is not None:
-        tables = [os.fspath(table) for table in tables]
+        tables = _paths(tables)
         columns = _sources.of_tables(tables)
-        what, options = "Of the results of other studies.", ["--tables", *map(_end, tables)]
+        what, options = "Of the results of other studies.", _repeated("--tables", map(_end, tables))
     else:
         columns = _trained(named, name, budgets[budget], budget, out, **how)
         what, options = _told(budgets[budget], budget), ["--budget", budget]
@@ -119,7 +120,7 @@ def judged(folder: str | os.PathLike) -> Answer:
     """
     folder = files.path_of(folder)
     columns, how = _report.read(folder)
-    return Answer(how["named"], folder, get(how["named"]).judge(columns))
+    return Answer(how["named"], folder, _report.judged(get(how["named"]), columns))
 
 
 def _trained(named, name: str, budget: Budget, text: str, out: Path, **how) -> dict[str, list]:
@@ -154,8 +155,21 @@ def _last(path: str) -> str:
 
 
 def _end(path: str) -> str:
-    """A table's file without where it lies here."""
-    return "/".join(Path(path).parts[-3:])
+    """A table's file without where it lies here: from where the command is given, or with its last folders."""
+    whole = Path(path).absolute()
+    if whole.is_relative_to(Path.cwd()):
+        return whole.relative_to(Path.cwd()).as_posix()
+    return "/".join(whole.parts[-4:])
+
+
+def _paths(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[str]:
+    several = [given] if isinstance(given, str | os.PathLike) else given
+    return [os.fspath(path) for path in several]
+
+
+def _repeated(option: str, values: Iterable[str]) -> list[str]:
+    """An option as often as it has values."""
+    return [word for value in values for word in (option, value)]
 
 
 def study_of(name: str, budget: str = SMALL) -> Study | None:

@@ -1,21 +1,20 @@
 """Where the columns of a named study come from: cells that it trains, runs that are there, or tables."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zoo.runs import comparison
+from zoo.studies import _agreement, results, session
 from zoo.studies import folder as folders
-from zoo.studies import results, session
-from zoo.studies._agreement import FILE as UDR
-from zoo.studies.named._numbers import columns_of, rows_of
+from zoo.studies.named._numbers import columns_of, rows_of, where
+from zoo.studies.named._settings import OF_EVERY_RUN, different, settings_of
 from zoo.studies.named.base import NamedStudy
 from zoo.studies.plan import Study
 from zoo.utils import files
 
 LOOKED = "looked-{}.json"
-# What tells runs of one model apart, and yet is no setting of it.
-NO_SETTING = {"folder", "seed", "images", "model"}
+NEEDED = (*results.OF_A_CELL, *OF_EVERY_RUN)
 
 
 def of_cells(named: NamedStudy, name: str, study: Study, out: Path, **how) -> dict[str, list]:
@@ -28,7 +27,11 @@ def of_cells(named: NamedStudy, name: str, study: Study, out: Path, **how) -> di
     if done.failed:
         reasons = "; ".join(f"{cell}: {reason}" for cell, reason in done.failed.items())
         raise RuntimeError(f"{len(done.failed)} cells of {out} failed: {reasons}")
-    udr = {cell: value for each in _read(out / UDR).values() for cell, value in each.items()}
+    udr = {
+        cell: value
+        for each in _read(out / _agreement.FILE).values()
+        for cell, value in each.items()
+    }
     places = {cell.name: folders.of_cell(out, cell) for cell in study.cells()}
     return columns_of(
         {**row, "udr": udr.get(row["cell"]), **_looked(named, name, places[row["cell"]])}
@@ -44,14 +47,16 @@ def of_runs(named: NamedStudy, name: str, folders_: Iterable[str | os.PathLike])
     """
     paths = [files.path_of(folder) for folder in folders_]
     rows = rows_of(comparison.read_runs(paths))
-    settings = _settings(rows)
+    settings = settings_of(rows)
+    udr = _udr(paths, settings) if "udr" in named.scores else {}
     return columns_of(
         {
             "cell": path.name,
             "block": row["model"],
             "setting": setting,
             "state": results.FINISHED,
-            **{key: value for key, value in row.items() if key != "folder"},
+            **{key: value for key, value in row.items() if key not in results.LEFT_OUT},
+            **udr.get(path, {}),
             **_looked(named, name, path),
         }
         for path, row, setting in zip(paths, rows, settings, strict=True)
@@ -59,14 +64,26 @@ def of_runs(named: NamedStudy, name: str, folders_: Iterable[str | os.PathLike])
 
 
 def of_tables(tables: Iterable[str | os.PathLike]) -> dict[str, list]:
-    """The rows of several `results.csv`, under each other; a row that stands in two is taken once."""
-    rows = {}
-    for table in tables:
-        path = files.path_of(table)
-        for row in rows_of(results.read_csv(path)):
-            run = {key: value for key, value in row.items() if key not in ("cell", "block")}
-            rows.setdefault(repr(sorted(run.items(), key=str)), row)
-    return columns_of(rows.values())
+    """The finished runs of several `results.csv`, under each other, each run once.
+
+    A setting has the same words in all of them: its model, and what varies over the runs of that model.
+
+    Raises:
+        ValueError: a file is no such table, or tells of an unknown model.
+    """
+    rows = []
+    for path in map(files.path_of, tables):
+        columns = results.read_csv(path)
+        missing = [name for name in NEEDED if name not in columns]
+        if missing:
+            raise ValueError(
+                f"Expected the results.csv of a study. Received: {path}, without {', '.join(missing)}."
+            )
+        rows += rows_of(where(columns, state=results.FINISHED))
+    rows = different(rows)
+    return columns_of(
+        {**row, "setting": setting} for row, setting in zip(rows, settings_of(rows), strict=True)
+    )
 
 
 def _looked(named: NamedStudy, name: str, folder: Path) -> dict[str, float]:
@@ -81,27 +98,15 @@ def _looked(named: NamedStudy, name: str, folder: Path) -> dict[str, float]:
     return found
 
 
-def _settings(rows: list[dict]) -> list[str]:
-    """For each run its model, with what varies over the runs of that model, the seed aside."""
-    alike: dict[str, list[dict]] = {}
-    for row in rows:
-        alike.setdefault(row["model"], []).append(row)
-    return [", ".join([row["model"], *_varied(row, alike[row["model"]])]) for row in rows]
-
-
-def _varied(row: Mapping, alike: list[dict]) -> list[str]:
-    of_a_run = [name for name in row if name not in NO_SETTING and not _is_score(row, name)]
-    return [
-        f"{name} = {row[name]}"
-        for name in of_a_run
-        if any(other.get(name) != row[name] for other in alike)
-    ]
-
-
-def _is_score(row: Mapping, name: str) -> bool:
-    """Whether a column stands behind the settings of a run, where its scores are."""
-    names = list(row)
-    return "reconstruction" in names and names.index(name) >= names.index("reconstruction")
+def _udr(paths: Sequence[Path], settings: Sequence[str]) -> dict[Path, dict[str, float]]:
+    """The UDR of each run of which there are several seeds."""
+    found = {}
+    for setting in dict.fromkeys(settings):
+        seeds = [path for path, each in zip(paths, settings, strict=True) if each == setting]
+        if len(seeds) > 1:
+            scores = _agreement.between(seeds)
+            found |= {path: {"udr": scores[f"udr_{n}"]} for n, path in enumerate(seeds)}
+    return found
 
 
 def _read(file: Path) -> dict:

@@ -1,9 +1,15 @@
 """β trades reconstruction for disentanglement."""
 
-from scipy import stats
-
 from zoo.studies.named import _figures, _grids
-from zoo.studies.named._numbers import difference, groups, numbers, where, word_of
+from zoo.studies.named._numbers import (
+    difference,
+    groups,
+    known,
+    numbers,
+    rank_correlation,
+    where,
+    word_of,
+)
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 
 SCORE = "factor_vae_score"
@@ -39,13 +45,13 @@ class BetaTradeOff(NamedStudy):
 
     def judge(self, columns):
         """From the order of reconstructions, and the best β against β = 1."""
-        runs = where(columns, model="beta_vae")
+        runs = known(where(columns, model="beta_vae"), "beta", "reconstruction", SCORE)
         by_beta = groups(runs, "beta")
         if 1 not in by_beta or len(by_beta) < 2:
             raise ValueError(
                 "Expected runs of beta_vae with beta = 1 and larger. Received: not both."
             )
-        rank = stats.spearmanr(numbers(runs, "beta"), numbers(runs, "reconstruction"))
+        rank, p = rank_correlation(numbers(runs, "beta"), numbers(runs, "reconstruction"))
         one = numbers(by_beta[1], SCORE)
         gaps = {
             beta: difference(numbers(rows, SCORE), one)
@@ -54,17 +60,17 @@ class BetaTradeOff(NamedStudy):
         }
         best = max(gaps, key=lambda beta: gaps[beta][0])
         words = {beta: word_of(*gap) for beta, gap in gaps.items()}
-        costs = rank.pvalue < 0.05
-        if costs and rank.statistic > 0 and words[best] == SHOWN:
+        costs = p < 0.05
+        if costs and rank > 0 and words[best] == SHOWN:
             word = SHOWN
-        elif (costs and rank.statistic < 0) or set(words.values()) == {REFUTED}:
+        elif (costs and rank < 0) or set(words.values()) == {REFUTED}:
             word = REFUTED
         else:
             word = NOT_SHOWN
         gap, error = gaps[best]
         return Verdict(
             word,
-            f"Spearman's correlation of β and reconstruction is {rank.statistic:.2f} (p = {rank.pvalue:.2g}); the best "
+            f"Spearman's correlation of β and reconstruction is {rank:.2f} (p = {p:.2g}); the best "
             f"mean score is that of β = {best:g}, {gap:+.3f} ± {error:.3f} (standard error) beside β = 1.",
         )
 
@@ -72,6 +78,6 @@ class BetaTradeOff(NamedStudy):
         """The curve, run by run."""
         return {
             "trade_off": _figures.by_reconstruction(
-                where(columns, model="beta_vae"), SCORE, "FactorVAE score"
+                known(where(columns, model="beta_vae"), "beta"), SCORE, "FactorVAE score"
             )
         }

@@ -1,9 +1,16 @@
 """Models that learn from factors which hang together."""
 
-from scipy import stats
-
 from zoo.studies.named import _figures, _grids
-from zoo.studies.named._numbers import columns_of, difference, groups, numbers, rows_of, where
+from zoo.studies.named._numbers import (
+    columns_of,
+    difference,
+    groups,
+    known,
+    numbers,
+    rank_correlation,
+    rows_of,
+    where,
+)
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 
@@ -35,16 +42,12 @@ class CorrelatedFactors(NamedStudy):
         "What HFS loses beside β-VAE, and Ada-GVAE's lead, are told with their standard errors."
     )
     scores = ("reconstruction", "kl", *_grids.SCORES)
+    one_data = False
 
     def budgets(self):
         """Four models at three strengths and without a tie."""
         return {
             "small": Budget(_study({**_grids.SHORT, "steps": 1000}, range(2)), 40),
-            "middle": Budget(
-                _study({**_grids.MIDDLE, "steps": 10_000}, range(3)),
-                20,
-                "one GPU, as portable jobs",
-            ),
             "paper": Budget(
                 _study(_grids.PUBLISHED, range(5)), 14_000, "one GPU, or a cluster's share"
             ),
@@ -53,7 +56,7 @@ class CorrelatedFactors(NamedStudy):
     def judge(self, columns):
         """From the order of the ties and DCI."""
         columns = with_strength(columns)
-        alone = where(columns, lambda row: row["model"] in ALONE)
+        alone = known(where(columns, lambda row: row["model"] in ALONE), SCORE, what="runs alone")
         if len(groups(alone, "rank")) < 2:
             raise ValueError("Expected runs of several strengths. Received: one.")
         less, ranks = [], []
@@ -61,12 +64,11 @@ class CorrelatedFactors(NamedStudy):
             scores = numbers(rows, SCORE)
             less += list(scores - scores.mean())
             ranks += list(rows["rank"])
-        found = stats.spearmanr(ranks, less)
-        sure = found.pvalue < SURE
-        word = (SHOWN if found.statistic > 0 else REFUTED) if sure else NOT_SHOWN
+        found, p = rank_correlation(ranks, less)
+        word = (SHOWN if found > 0 else REFUTED) if p < SURE else NOT_SHOWN
         return Verdict(
             word,
-            f"Spearman's correlation of a looser tie and DCI is {found.statistic:.2f} (p = {found.pvalue:.2g}, "
+            f"Spearman's correlation of a looser tie and DCI is {found:.2f} (p = {p:.2g}, "
             f"{len(less)} runs). {_others(columns)}",
         )
 
