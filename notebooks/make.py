@@ -23,7 +23,9 @@ from zoo.utils import files
 HERE = Path(__file__).resolve().parent
 MOST_SECONDS = 1800  # of one cell
 # What TensorFlow and LiteRT say, in C++, of the machine.
-CHATTER = re.compile(r"(INFO: |WARNING: All log messages before absl|[IWE]\d{4} )[^\n]*\n*")
+CHATTER = re.compile(
+    r"(INFO: |fully_quantize: |WARNING: All log messages before absl|[IWE]\d{4} )[^\n]*\n*"
+)
 
 
 def found(names: list[str]) -> list[Path]:

@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+from collections import defaultdict
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from zoo import models
 from zoo.deliver import export
+from zoo.deliver.export import _fidelity
 from zoo.utils import files
 
 SHAPE = (8, 8, 1)
@@ -56,6 +58,18 @@ def test_an_export_in_a_notebook_says_nothing_of_a_folder_that_is_gone(trained, 
         logger.removeHandler(caplog.handler)
         logger.setLevel(level)
     assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_many_exports_in_one_process_bring_no_warning_of_traces(trained, binary_digits, caplog):
+    given = _fidelity.inputs(trained, binary_digits[:2], ["encode"])
+    tf.get_logger().addHandler(caplog.handler)
+    try:
+        for _ in range(6):
+            found = _fidelity.measure(trained, lambda *_: defaultdict(int), given)
+    finally:
+        tf.get_logger().removeHandler(caplog.handler)
+    assert found["encode.mean"] > 0
+    assert "retracing" not in caplog.text
 
 
 def test_bare_tensorflow_gives_the_same_bits(trained, binary_digits, tmp_path):

@@ -218,6 +218,17 @@ def unsupervised_selection(word):
     return table(*(repeated(model, scores, **others) for model in ("beta_vae", "factor_vae")))
 
 
+def learned_sigma(word):
+    sigma, lead = {"shown": (0.1, -1.0), "not shown": (0.107, -1.0), "refuted": (0.1, 3.0)}[word]
+    elbos = {"elbo_trained": near(40 + lead), "elbo_held_out": near(29.0)}
+    of_sigma = {"elbo_trained": near(40.0), "elbo_held_out": near(30.0), "rmse": 0.1, "kl": 18.0}
+    return table(
+        repeated("vae", near(sigma, 0.0001), "sigma", **of_sigma),
+        repeated("beta_vae", [0.1] * 3, "sigma", beta=0.01, rmse=0.1, kl=18.0, **elbos),
+        repeated("beta_vae", [0.2] * 3, "sigma", beta=0.04, rmse=0.1, kl=12.0, **{name: near(20.0) for name in elbos}),
+    )  # fmt: skip
+
+
 # Every member
 
 
