@@ -19,6 +19,11 @@ NAMES = {
     "info_wgan_gp": "InfoWGAN-GP",
     "beta_tc_vae": "β-TCVAE",
     "dip_vae": "DIP-VAE",
+    "annealed_vae": "AnnealedVAE",
+    "info_vae": "InfoVAE",
+    "info_gan": "InfoGAN",
+    "joint_vae": "JointVAE",
+    "iwae": "IWAE",
 }
 SYMBOLS = {"beta_vae": ("beta", "β"), "factor_vae": ("gamma", "γ")}
 SCORE_NAMES = {

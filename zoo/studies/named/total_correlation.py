@@ -100,17 +100,17 @@ class TotalCorrelation(NamedStudy):
         first, last = (where(by_gamma[high], steps=time) for time in (times[0], times[-1]))
         other = where(by_gamma[low], steps=times[-1])
         gaps = {
-            "above what the discriminator says": _gap(last, last, SAID),
-            f"below that at {times[0]:,} updates": _gap(first, last),
-            f"below that of γ = {low:g}": _gap(other, last),
+            "less what the discriminator says": _gap(last, last, SAID),
+            f"at {times[0]:,} updates, less that at the end": _gap(first, last),
+            f"with γ = {low:g}, less that with γ = {high:g}": _gap(other, last),
         }
         words = {_word(*gap) for gap in gaps.values()}
         word = REFUTED if REFUTED in words else SHOWN if words == {SHOWN} else NOT_SHOWN
-        told = "; ".join(f"{_told(*gap)} {what}" for what, gap in gaps.items())
+        told = "; ".join(f"{what}: {_told(*gap)}" for what, gap in gaps.items())
         return Verdict(
             word,
             f"With γ = {high:g} after {times[-1]:,} updates the true TC is {_range(last)} nats, and the discriminator "
-            f"says {numbers(last, SAID).mean():.2f}. The true TC is {told} (nats, ± standard error).",
+            f"says {numbers(last, SAID).mean():.2f}. The true TC {told} (nats, ± standard error).",
         )
 
     def figures(self, columns):
@@ -123,9 +123,12 @@ class TotalCorrelation(NamedStudy):
             SAID: "TC by the discriminator (nats)",
             "dimension_wise_kl": "dimension-wise KL (nats)",
         }
+        times = sorted(set(columns["steps"]))
         for panel, (name, text) in zip(axes[0], wanted.items(), strict=True):
             _figures.lines(panel, columns, "steps", name, "gamma", names)
             panel.set_xscale("log")
+            panel.set_xticks(times, [f"{time:,}" for time in times])
+            panel.minorticks_off()
             _figures.label(panel, "updates", text)
             panel.set_ylim(bottom=0)
         axes[0, 0].legend(fontsize=_figures.FONT, frameon=False)
