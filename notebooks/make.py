@@ -121,7 +121,9 @@ def make(path: Path) -> None:
     text = nbformat.writes(normalised(notebook)) + "\n"
     faults = rules.faults(nbformat.reads(text, as_version=4), path.stem, len(text.encode()))
     if faults:
-        raise SystemExit("\n".join([f"{path.name} was left as it was:", *faults]))
+        refused = Path(tempfile.mkdtemp()) / path.name  # to look at: it took minutes
+        refused.write_text(text, encoding="utf-8")
+        raise SystemExit("\n".join([f"{path.name} was left as it was. {refused}:", *faults]))
     files.write_text(path, text)
 
 

@@ -136,7 +136,10 @@ def _of_outputs(notebook, name: str) -> Iterator[str]:
 def _of_output(output) -> Iterator[str]:
     if output.output_type == "error":
         yield f"Expected no error. Received: {output.ename}: {output.evalue}"
-    if output.get("name") == "stderr":
+    # TensorFlow writes its warnings to stdout where it finds a notebook.
+    if output.get("name") == "stderr" or re.search(
+        "^WARNING:", output.get("text", ""), re.MULTILINE
+    ):
         yield f"Expected no warnings. Received: {output.text}"
     data = output.get("data", {})
     text = "\n".join(

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo import models
@@ -407,3 +408,17 @@ def test_codes_alone_are_the_same_codes(model, labelled):
     np.testing.assert_allclose(alone.codes, whole.codes, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(alone.factors, whole.factors)
     assert alone.reconstruction is alone.latent_kl is None
+
+
+def test_models_that_are_encoded_one_after_another_bring_no_warning_of_traces(caplog):
+    """Not even in parts of several sizes, which are traced twice each."""
+    tf.get_logger().addHandler(caplog.handler)
+    try:
+        for seed in range(4):
+            model = zoo.models.VAE((8, 8, 1), latent_dim=2, seed=seed)
+            for terms in (True, False):
+                table = zoo.encode(model, "digits", samples=20, batch_size=7, terms=terms)
+    finally:
+        tf.get_logger().removeHandler(caplog.handler)
+    assert table.codes.shape == (20, 2)
+    assert "retracing" not in caplog.text

@@ -98,6 +98,7 @@ def test_settings_are_plain_values(settings):
         (v4.new_output("stream", name="stdout", text=f"wrote {sys.prefix}/a.png"), "paths"),
         (v4.new_output("stream", name="stdout", text="wrote /tmp/tmp123/a.png"), "paths"),
         (v4.new_output("stream", name="stderr", text="UserWarning: x"), "warnings"),
+        (v4.new_output("stream", name="stdout", text="1\nWARNING:tensorflow:x"), "warnings"),
         (v4.new_output("error", ename="ValueError", evalue="x", traceback=[]), "error"),
         (
             v4.new_output("execute_result", data={"text/plain": "<zoo.Table at 0x7f12ab>"}),

@@ -1,12 +1,14 @@
 """What of a model is compiled, once each: the functions of Keras' loops, and two for evaluation."""
 
 import functools
+import logging
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from zoo.models import _traces
-from zoo.utils import replicas
+from zoo.utils import quiet, replicas
 
 
 class Compiled(keras.Model):
@@ -25,7 +27,7 @@ class Compiled(keras.Model):
             codes = self.codes(terms.posterior.mode())
             return codes, terms.reconstruction, terms.latent_kl
 
-        return _traces.leaving_none(tf.function(terms_of, autograph=False, reduce_retracing=True))
+        return _for_evaluation(terms_of)
 
     @functools.cached_property
     def measure_codes(self):
@@ -34,7 +36,7 @@ class Compiled(keras.Model):
         def codes_of(images):
             return self.codes(self.encode(images).mode())
 
-        return _traces.leaving_none(tf.function(codes_of, autograph=False, reduce_retracing=True))
+        return _for_evaluation(codes_of)
 
     def _maybe_symbolic_build(self, *args, **kwargs) -> None:
         """Nothing: a model of the zoo is built when it is made, and its optimizers when it is compiled.
@@ -60,3 +62,16 @@ class Compiled(keras.Model):
         if self.predict_function is None or force:
             super().make_predict_function(force)
             self.predict_function = _traces.leaving_none(self.predict_function)
+
+
+def _for_evaluation(function: Callable) -> Callable:
+    """The function compiled, for batches of any size."""
+    compiled = tf.function(function, autograph=False, reduce_retracing=True)
+
+    @functools.wraps(function)
+    def called(*inputs):
+        # Of one model after another TensorFlow would warn as of one that is traced again and again.
+        with quiet.tensorflow_only(logging.ERROR):
+            return compiled(*inputs)
+
+    return _traces.leaving_none(called)

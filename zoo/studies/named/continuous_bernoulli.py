@@ -5,7 +5,15 @@ import numpy as np
 from zoo import datasets, runs
 from zoo.measure.perceived_distance import tilts_of
 from zoo.studies.named import _figures, _grey
-from zoo.studies.named._numbers import difference, groups, mean_and_std, numbers, where, word_of
+from zoo.studies.named._numbers import (
+    difference,
+    groups,
+    has,
+    mean_and_std,
+    numbers,
+    where,
+    word_of,
+)
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 from zoo.utils.texts import markdown_table
@@ -17,7 +25,8 @@ LIKELIHOODS = {
     "beta": "Beta",
     "gaussian(scale='learned')": "Gaussian, learned σ",
 }
-OWN, DENSITY, FAR = "held_out_elbo", "density_elbo", "frechet"
+OWN, DENSITY = "held_out_elbo", "density_elbo"
+FAR, DRAWN = "frechet", "frechet_of_draws"
 SAME_LOGITS, SAME_MEAN = "density_by_logits", "density_by_mean"
 DIGITS = "split(digits, 0.8, 0.2, seed=0)"
 MNIST = "split('mnist/t10k-images-idx3-ubyte.gz', 0.8, 0.2, seed=0)"
@@ -63,7 +72,7 @@ class ContinuousBernoulli(NamedStudy):
         "held_out_kl",
         "held_out_error",
         FAR,
-        "frechet_of_draws",
+        DRAWN,
     )
 
     def budgets(self):
@@ -98,7 +107,7 @@ class ContinuousBernoulli(NamedStudy):
             **_bounds(model, images),
             "held_out_error": float(np.sqrt(np.mean((model(images).numpy() - images) ** 2))),
             FAR: _grey.frechet(means, images),
-            "frechet_of_draws": _grey.frechet(draws, images),
+            DRAWN: _grey.frechet(draws, images),
             "frechet_of_training": _grey.frechet(_floats(training, learned), images),
         }
 
@@ -123,7 +132,8 @@ class ContinuousBernoulli(NamedStudy):
             f"At β = 1, held out: the Bernoulli's own value is {mean_and_std(one_wrong, OWN)} nats, as a density "
             f"{mean_and_std(one_wrong, DENSITY)}. The continuous Bernoulli's ELBO is "
             f"{mean_and_std(one_right, DENSITY)}, {_told(denser, 1)} beside it; its samples are nearer by "
-            f"{_told(nearer, 3)}. Best other β and what it gains beside β = 1, in nats: {gains} (± standard error).",
+            f"{_told(nearer, 3)}{_of_draws(one_wrong, one_right)}. Best other β and what it gains "
+            f"beside β = 1, in nats: {gains} (± standard error).",
         )
 
     def tables(self, columns):
@@ -220,6 +230,13 @@ def _word_of_gains(right: tuple[float, float, float], wrong: tuple[float, float,
 
 def _told(gap: tuple[float, float], digits: int) -> str:
     return f"{gap[0]:+.{digits}f} ± {gap[1]:.{digits}f}"
+
+
+def _of_draws(wrong, right) -> str:
+    """What pixels that are drawn, and not means, are worth."""
+    if not has(wrong, DRAWN) or not has(right, DRAWN):
+        return ""
+    return f" (pixels drawn as well: by {_told(difference(numbers(wrong, DRAWN), numbers(right, DRAWN)), 3)})"
 
 
 def _best(columns, name: str, sign: int = 1) -> float:

@@ -97,7 +97,7 @@ class UnsupervisedSelection(NamedStudy):
         lost, gained = lost_and_gained(found["udr"].values())
         return Verdict(
             word_of(z, error),
-            f"UDR's mean rank correlation with the FactorVAE score within {len(found['udr'])} models is "
+            f"UDR's mean rank correlation with the FactorVAE score within models ({len(found['udr'])} of them) is "
             f"{math.tanh(z):+.2f} (z = {z:+.2f} ± {error:.2f}, standard error) over "
             f"{sum(each.runs for each in found['udr'].values())} runs on {told(key)}. Others: {beside or 'none'}. The "
             f"run that UDR would choose is {lost:.3f} below a model's best run and {gained:+.3f} beside its mean, on "
