@@ -1,10 +1,13 @@
 """Named studies that measure: perceived distances, and densities of grey images."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import integrate, linalg
 
 import zoo
+from zoo.studies import named
 from zoo.studies.named import ContinuousBernoulli, PerceivedDistances, _grey
 from zoo.studies.named import continuous_bernoulli as grey_study
 from zoo.studies.named import perceived_distances as distance_study
@@ -29,6 +32,11 @@ def test_distances_of_all_factors_are_measured_and_judged(measured):
     data = zoo.datasets.load("shapes2d")
     factors = where(measured, lambda row: row["spearman"] is not None, data="shapes2d")
     assert factors["factor"] == list(data.factor_names)
+
+
+def test_the_study_made_again_comes_to_the_verdict_that_is_kept(measured):
+    kept = Path(__file__).parent.parent / "notebooks/studies/perceived_distances/small"
+    assert named.judged(kept).verdict.word == PerceivedDistances().judge(measured).word
 
 
 def test_the_matrix_of_a_factor_stands_in_the_rows(measured):
