@@ -43,9 +43,12 @@ class XYSquaresOverlap(NamedStudy):
     one_data = False
 
     def budgets(self):
-        """Both models over spacings, and with the blurred loss."""
+        """Both models over spacings, and with the blurred loss; `"short"` has the model that the rule asks for."""
+        few = {**_grids.SHORT, "steps": 2500}
+        fewer = {**_grids.SHORT, "steps": 1500}
         return {
-            "small": Budget(_study({**_grids.SHORT, "steps": 2500}, (8, 1), range(2)), 30),
+            "small": Budget(_study(few, (8, 1), range(2)), 40),
+            "short": Budget(_study(fewer, (8, 1), range(2), ("ada_gvae",)), 15),
             "paper": Budget(
                 _study(
                     {"steps": 57_600, "batch_size": 256, "learning_rate": 1e-3},
@@ -116,7 +119,7 @@ def _told(gaps: dict[str, tuple[float, float]]) -> str:
     return ", ".join(f"{gap:+.3f} ± {error:.3f} {what}" for what, (gap, error) in gaps.items())
 
 
-def _study(run: dict, spacings, seeds) -> Study:
+def _study(run: dict, spacings, seeds, models=tuple(MODELS)) -> Study:
     data = [f"xysquares(spacing={spacing})" for spacing in spacings]
     likelihoods = {"pixels": "gaussian(scale=1)", BLURRED: "filtered_gaussian(scale=1)"}
     blocks = [
@@ -125,10 +128,10 @@ def _study(run: dict, spacings, seeds) -> Study:
             data if name == "pixels" else data[:1],
             name=f"{model} {name}",
             seeds=seeds,
-            settings=settings,
+            settings=MODELS[model],
             run={**run, "likelihood": likelihood},
         )
-        for model, settings in MODELS.items()
+        for model in models
         for name, likelihood in likelihoods.items()
     ]
     return Study(blocks, ["mig", "dci", "factor_vae_score"])
