@@ -213,7 +213,7 @@ def test_likelihoods_are_drawn_over_beta():
     columns = runs_of(bernoulli=(50, 70, 2.0), continuous_bernoulli=(100, 90, 1.0))
     (figure,) = ContinuousBernoulli().figures(columns).values()
     assert [axes.get_xlabel() for axes in figure.axes] == ["β, weight of the KL"] * 3
-    assert [text.get_text() for text in figure.axes[1].get_legend().get_texts()] == [
+    assert [text.get_text() for text in figure.axes[2].get_legend().get_texts()] == [
         "Bernoulli",
         "continuous Bernoulli",
     ]

@@ -165,7 +165,7 @@ class ContinuousBernoulli(NamedStudy):
             _figures.label(panel, "β, weight of the KL", text)
         axes[0, 1].set_ylim(bottom=0)
         axes[0, 2].set_ylim(bottom=0)
-        axes[0, 1].legend(fontsize=_figures.FONT - 1, frameon=False)
+        axes[0, 2].legend(fontsize=_figures.FONT - 1, frameon=False, loc="lower right")
         return {"over_beta": figure}
 
 
