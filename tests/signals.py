@@ -6,7 +6,7 @@ import signal
 
 @contextlib.contextmanager
 def heeded():
-    """Processes that begin in here heed SIGINT, though a shell begins background jobs, and so their children, without.
+    """This process and those that it begins in here heed SIGINT, though a shell begins background jobs without.
 
     No `preexec_fn` does it: that forks Python, of which JAX warns in a process that has loaded it.
     """

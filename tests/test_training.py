@@ -234,11 +234,12 @@ def test_an_interrupt_that_is_lost_on_the_way_ends_the_run_all_the_same(tmp_path
         with contextlib.suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
 
-    before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(report, "pictures", lambda *_: loses_it() or {})
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "run", steps=6, checkpoint_every=2)
-    assert signal.getsignal(signal.SIGINT) is before
+    with signals.heeded():
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "run", steps=6, checkpoint_every=2)
+        assert signal.getsignal(signal.SIGINT) is before
     assert [file.stem for file in runs.checkpoints(tmp_path / "run")] == ["step-00000002"]
 
 

@@ -53,4 +53,5 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
     shared = np.linalg.eigvalsh(root @ spread_b @ root)
     common = np.sqrt(np.maximum(shared, 0)).sum()
-    return float(gap @ gap + np.trace(spread_a) + np.trace(spread_b) - 2 * common)
+    # Rounding may leave the least bit below 0.
+    return max(0.0, float(gap @ gap + np.trace(spread_a) + np.trace(spread_b) - 2 * common))
