@@ -107,7 +107,7 @@ def test_a_weight_set_by_hand_gets_the_sigma_that_suits_it_best(run):
     data = zoo.datasets.load(f"{PART}[0]")
     images = data.images(np.arange(len(data)))
     q = model.encode(images)
-    again = model.decode(q.sample(seed=0)).mean()
+    again = model.decode(q.sample(seed=tf.constant([2, 0]))).mean()  # the same whatever ran before
     rmse = float(np.sqrt(np.mean((images - again) ** 2)))
     assert found["rmse"] == pytest.approx(rmse, rel=1e-2)
     kl = float(tf.reduce_mean(q.kl_divergence(model.prior)))
