@@ -151,9 +151,7 @@ def write_results(file: Path) -> None:
         scores = {SHOWN.get(name, name): line[name] for name in ("score", "reconstruction", "mig")}
         rows.append({**names, "state": results.FINISHED, **given, **scores})
         del rows[-1]["settings"], rows[-1]["images"]
-    columns = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: [row.get(name) for row in rows] for name in columns}
-    results.write_csv(file, columns)
+    results.write_csv(file, comparison.columns_of(rows))
 
 
 def _config(row: str, seed: int, line: dict[str, str]) -> dict:

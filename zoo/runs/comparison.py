@@ -95,7 +95,17 @@ def read_runs(folders: Iterable[str | os.PathLike]) -> dict[str, list]:
 
         Where runs differ in their models, `beta` is None for those without; in a `trade_off` they make a group.
     """
-    rows = [_read(files.path_of(folder)) for folder in folders]
+    return columns_of(_read(files.path_of(folder)) for folder in folders)
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, list]:
+    """Columns from rows; None where a row has no such entry.
+
+    Example:
+        >>> columns_of([{"cell": "a", "mig": 0.1}, {"cell": "b"}])
+        {'cell': ['a', 'b'], 'mig': [0.1, None]}
+    """
+    rows = list(rows)
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 

@@ -18,7 +18,7 @@ def udr(folder: Path, cells: Iterable[Cell], say=print) -> dict[str, dict[str, f
 
     It is kept in `udr.json`, and taken anew where other cells are finished.
     """
-    before = _read(folder / FILE)
+    before = files.kept_json(folder / FILE)
     found = {}
     for setting, members in _grouped(cells).items():
         names = [cell.name for cell in members]
@@ -46,10 +46,3 @@ def _grouped(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
     for cell in cells:
         groups.setdefault(cell.setting, []).append(cell)
     return {setting: members for setting, members in groups.items() if len(members) > 1}
-
-
-def _read(file: Path) -> dict[str, dict[str, float]]:
-    try:
-        return files.read_json(file)
-    except (OSError, ValueError):
-        return {}

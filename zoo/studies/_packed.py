@@ -19,6 +19,7 @@ from zoo.studies.plan import Cell, Study
 from zoo.studies.session import CHECKPOINT_EVERY, Studied
 from zoo.utils import extras, files, locks
 from zoo.utils.checks import check_integer
+from zoo.utils.texts import one_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,7 @@ def pack(
                     del options["images"]
                     portable.pack(**options, out=file, checkpoint_every=checkpoint_every)
             except (ValueError, MemoryError) as error:
-                packed.refused[cell.name] = _in_a_line(error)
+                packed.refused[cell.name] = one_line(error, most=None)
                 continue
             packed.files[cell.name] = file
             if show_progress:
@@ -147,7 +148,7 @@ def unpack(
                 say(f"{cell.name}: finished")
             except (ValueError, MemoryError, runs.Diverged) as error:
                 is_final = isinstance(error, runs.Diverged)
-                failed[cell.name] = Failure(_in_a_line(error), is_final)
+                failed[cell.name] = Failure(one_line(error, most=None), is_final)
         names = {cell.name for cell in cells if not _is_finished(folder, cell, study)}
         failed = {name: failure for name, failure in failed.items() if name in names}
         folders.write_failed(folder, failed)
@@ -236,10 +237,6 @@ def _check_replaceable(place: Path, cell: Cell) -> None:
     except ValueError:
         if runs.load_config(place) != cell.config:
             raise
-
-
-def _in_a_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _silent(text: str) -> None:

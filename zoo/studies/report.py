@@ -8,6 +8,7 @@ from zoo.studies import _agreement, _figures, results
 from zoo.studies.folder import Failure
 from zoo.studies.plan import Cell, Study
 from zoo.utils import files, hardware
+from zoo.utils.texts import markdown_table
 
 REPORT = """\
 # {title}
@@ -104,8 +105,7 @@ def _failures(failed: Mapping[str, Failure]) -> str:
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(head, rows, numbers=range(1, len(head)))
 
 
 def _cell(text: str) -> str:

@@ -212,6 +212,15 @@ def read_json(path: str | os.PathLike) -> Any:
         raise ValueError(f"{path} holds JSON that is nested too deep.") from None
 
 
+def kept_json(path: str | os.PathLike) -> dict[str, Any]:
+    """The object in a file that `write_json` wrote; an empty one where there is no such file, or another one."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
         return {name: _mapped(item, change) for name, item in value.items()}

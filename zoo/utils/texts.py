@@ -3,6 +3,16 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+# Names of scores as papers call them.
+SCORES = {
+    "factor_vae_score": "FactorVAE score",
+    "beta_vae_score": "β-VAE score",
+    "mig": "MIG",
+    "dci": "DCI",
+    "sap": "SAP",
+    "modularity": "modularity",
+}
+
 
 def first_line(error: Exception) -> str:
     r"""The first line of what an error says; its type's name where it says nothing.
@@ -14,15 +24,15 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def one_line(error: Exception | str, most: int = 300) -> str:
-    r"""All that an error says, or a text, in one line that is cut to `most` characters.
+def one_line(error: BaseException | str, most: int | None = 300) -> str:
+    r"""All that an error says, or a text, in one line that is cut to `most` characters; None leaves it whole.
 
     Example:
         >>> one_line(ValueError("shapes differ\n  at layer 3")), one_line("a long story", most=10)
         ('shapes differ at layer 3', 'a long...')
     """
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= most else text[: most - 3].rstrip() + "..."
+    return text if most is None or len(text) <= most else text[: most - 3].rstrip() + "..."
 
 
 def markdown_table(

@@ -9,21 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo.utils import files
-from zoo.utils.texts import markdown_table
+from zoo.utils.texts import SCORES, markdown_table
 
 CSV, PUBLISHED = "results.csv", "published.json"
 BOUND = ("reconstruction", "kl", "elbo")
-# Names of scores as papers call them.
-CALLED = {
-    "factor_vae_score": "FactorVAE score",
-    "beta_vae_score": "β-VAE score",
-    "mig": "MIG",
-    "dci": "DCI",
-    "sap": "SAP",
-    "modularity": "modularity",
-    "reconstruction": "reconstruction, nats",
-    "kl": "KL, nats",
-}
+CALLED = {**SCORES, "reconstruction": "reconstruction, nats", "kl": "KL, nats"}
 # Columns of the table of presets: all of them, and those that say which preset one wants.
 FULL = (
     *("preset", "data", "updates × batch", "ELBO, nats", "FactorVAE score", "MIG", "DCI", "MiB"),

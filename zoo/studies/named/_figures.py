@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zoo.studies.named._numbers import groups, has, known, numbers
+from zoo.utils.texts import SCORES
 
 FONT, DPI = 8, 144
 # Okabe and Ito's colours, which colour-blind people tell apart.
@@ -26,15 +27,7 @@ NAMES = {
     "iwae": "IWAE",
 }
 SYMBOLS = {"beta_vae": ("beta", "β"), "factor_vae": ("gamma", "γ")}
-SCORE_NAMES = {
-    "factor_vae_score": "FactorVAE score",
-    "beta_vae_score": "β-VAE score",
-    "mig": "MIG",
-    "dci": "DCI",
-    "sap": "SAP",
-    "modularity": "modularity",
-    "udr": "UDR",
-}
+SCORE_NAMES = {**SCORES, "udr": "UDR"}
 
 
 def panels(rows: int = 1, columns: int = 1, width: float = 3.4, height: float = 2.5) -> tuple:

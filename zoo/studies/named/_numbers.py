@@ -6,22 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from scipy import stats
 
+from zoo.runs.comparison import columns_of as columns_of
 from zoo.utils.texts import markdown_table
 
 Columns = Mapping[str, Sequence]
 SURE = 2.0  # standard errors
-
-
-def columns_of(rows: Iterable[Mapping]) -> dict[str, list]:
-    """Columns from rows; None where a row has no such entry.
-
-    Example:
-        >>> columns_of([{"cell": "a", "mig": 0.1}, {"cell": "b"}])
-        {'cell': ['a', 'b'], 'mig': [0.1, None]}
-    """
-    rows = list(rows)
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def rows_of(columns: Columns) -> list[dict]:

@@ -94,7 +94,7 @@ def read(folder: Path) -> tuple[dict[str, list], dict[str, Any]]:
     Raises:
         ValueError: it holds none.
     """
-    how = _how(folder)
+    how = files.kept_json(folder / HOW)
     missing = [name for name in OF_HOW if name not in how]
     if missing:
         raise ValueError(
@@ -110,23 +110,15 @@ def check_own(folder: Path, name: str) -> None:
         return
     if not folder.is_dir():
         raise ValueError(f"Expected a folder for the results. Received: {folder}, a file.")
-    other = _how(folder).get("named", name)
+    other = files.kept_json(folder / HOW).get("named", name)
     if other != name:
         raise ValueError(f"{folder} holds the results of {other}. Choose another --out.")
     theirs = [file for file in (RESULTS, REPORT, HOW) if (folder / file).exists()]
-    if theirs and not _how(folder):
+    if theirs and not files.kept_json(folder / HOW):
         raise ValueError(
             f"{folder} holds {', '.join(theirs)} of something else, which would be replaced. Choose another --out."
         )
 
 
-def _how(folder: Path) -> dict[str, Any]:
-    try:
-        found = files.read_json(folder / HOW)
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _drawn_before(folder: Path) -> set[str]:
-    return set(_how(folder).get("figures", []))
+    return set(files.kept_json(folder / HOW).get("figures", []))

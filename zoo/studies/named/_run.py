@@ -5,7 +5,6 @@ import os
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from zoo.runs import report
 from zoo.studies.named import _report, _sources
@@ -73,9 +72,7 @@ def run(
     out = files.path_of(out)
     if runs is not None and tables is not None:
         raise ValueError("Expected runs or tables in place of training. Received: both.")
-    budgets = named.budgets()
-    if budget not in budgets:
-        raise ValueError(registry.unknown(f"budget of {name}", budget, budgets))
+    chosen = _budget(named, name, budget)
     _report.check_own(out, name)
     if runs is not None:
         runs = _paths(runs)
@@ -86,8 +83,8 @@ def run(
         columns = _sources.of_tables(tables)
         what, options = "Of the results of other studies.", _repeated("--tables", map(_end, tables))
     else:
-        columns = _trained(named, name, budgets[budget], budget, out, **how)
-        what, options = _told(budgets[budget], budget), ["--budget", budget]
+        columns = _trained(named, name, chosen, budget, out, **how)
+        what, options = _told(chosen, budget), ["--budget", budget]
     command = ["zoo", "study", "--named", name, *options, "--out", f"studies/{name}"]
     facts = {
         "named": name,
@@ -178,7 +175,11 @@ def study_of(name: str, budget: str = SMALL) -> Study | None:
     Raises:
         ValueError: the study or budget is unknown.
     """
-    budgets: dict[str, Any] = get(name).budgets()
+    return _budget(get(name), name, budget).study
+
+
+def _budget(named: NamedStudy, name: str, budget: str) -> Budget:
+    budgets = named.budgets()
     if budget not in budgets:
         raise ValueError(registry.unknown(f"budget of {name}", budget, budgets))
-    return budgets[budget].study
+    return budgets[budget]

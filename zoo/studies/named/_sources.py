@@ -29,7 +29,7 @@ def of_cells(named: NamedStudy, name: str, study: Study, out: Path, **how) -> di
         raise RuntimeError(f"{len(done.failed)} cells of {out} failed: {reasons}")
     udr = {
         cell: value
-        for each in _read(out / _agreement.FILE).values()
+        for each in files.kept_json(out / _agreement.FILE).values()
         for cell, value in each.items()
     }
     places = {cell.name: folders.of_cell(out, cell) for cell in study.cells()}
@@ -91,7 +91,7 @@ def _looked(named: NamedStudy, name: str, folder: Path) -> dict[str, float]:
     if type(named).look is NamedStudy.look:
         return {}
     file = folder / LOOKED.format(name)
-    found = _read(file)
+    found = files.kept_json(file)
     if not found:
         found = named.look(folder)
         files.write_json(file, found)
@@ -107,10 +107,3 @@ def _udr(paths: Sequence[Path], settings: Sequence[str]) -> dict[Path, dict[str,
             scores = _agreement.between(seeds)
             found |= {path: {"udr": scores[f"udr_{n}"]} for n, path in enumerate(seeds)}
     return found
-
-
-def _read(file: Path) -> dict:
-    try:
-        return files.read_json(file)
-    except (OSError, ValueError):
-        return {}

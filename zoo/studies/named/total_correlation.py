@@ -71,7 +71,7 @@ class TotalCorrelation(NamedStudy):
     def budgets(self):
         """FactorVAE at several γ, trained to several lengths."""
         return {
-            "small": Budget(_study({**_grids.SHORT}, (250, 1000, 2000), (0, 40)), 30),
+            "small": Budget(_study(_grids.SHORT, (250, 1000, 2000), (0, 40)), 30),
             "middle": Budget(
                 _study(_grids.MIDDLE, (2000, 6000, 20_000), (10, 40), range(2)),
                 5,
