@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v2 as tf_of_probability
 from click.testing import CliRunner
+from jax import export
 
 import zoo
 from zoo import datasets, runs
@@ -564,6 +565,16 @@ def test_update_that_xla_has_no_form_of_is_refused_by_name(grid):
     model.train_step = in_python
     with pytest.raises(ValueError, match=r"vae on grid cannot be packed: .*PyFunc"):
         packed(model, grid, config_of("vae"))
+
+
+@pytest.mark.parametrize(("name", "exact"), [("tripod", True), ("vae", False)])
+def test_products_of_a_job_are_exact_where_the_loss_needs_them(grid, name, exact):
+    model = small_model(config_of(name), grid)
+    module = export.deserialize(bytearray(packed(model, grid, config_of(name)).update))
+    products = [line for line in module.mlir_module().splitlines() if " stablehlo.dot" in line]
+    assert products
+    assert {"HIGHEST, HIGHEST" in line for line in products} == {exact}
+    assert tf.config.experimental.tensor_float_32_execution_enabled()
 
 
 def test_pace_of_a_job_is_looked_at_every_second():

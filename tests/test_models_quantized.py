@@ -16,6 +16,7 @@ from zoo import metrics, models, networks
 from zoo.deliver.export import _fidelity
 from zoo.measure import evaluation
 from zoo.models import _codebook, _hessian, _kernel_density, _quantized, _support
+from zoo.utils.precisions import float32_products
 
 SHAPE, LATENTS = (8, 8, 1), 3
 PIXELS = 64
@@ -304,6 +305,39 @@ def test_hessian_penalty_is_zero_where_latents_do_not_interact():
     alone = penalty(Squares(mixed), latents, deviations)
     assert alone.min() > 1e-2
     np.testing.assert_allclose(penalty(Squares(mixed * 50), latents, deviations), alone, rtol=1e-2)
+
+
+def test_second_differences_are_no_matrix_products_whose_factors_a_gpu_rounds():
+    """TF32 has 11 bits: of points 0.1 deviations apart, little but rounding would be left."""
+    network = keras.Sequential([keras.Input((LATENTS,)), layers.Activation("softplus")])
+
+    @tf.function(input_signature=[tf.TensorSpec((6, LATENTS))])
+    def traced(latents):
+        return _hessian.normalized_penalty(network, latents, tf.ones(LATENTS), (3, 4))
+
+    kinds = {operation.type for operation in traced.get_concrete_function().graph.get_operations()}
+    assert "Softplus" in kinds
+    assert not {kind for kind in kinds if "MatMul" in kind or "Einsum" in kind}
+
+
+@pytest.mark.parametrize("cls", [models.Tripod, models.FSQAE])
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_verbs_of_tripod_compute_without_tf32(cls, verb, monkeypatch):
+    seen = []
+    rounds = tf.config.experimental.tensor_float_32_execution_enabled
+    owner = next(each for each in keras.Model.__mro__ if verb in vars(each))
+    monkeypatch.setattr(owner, verb, lambda *_, **__: seen.append(rounds()))
+    model = cls(SHAPE, LATENTS, seed=0)
+    model.compile()
+    getattr(model, verb)(black_and_white())
+    assert seen == [cls is models.FSQAE]
+    assert rounds()
+
+
+def test_tf32_is_back_after_an_error():
+    with pytest.raises(KeyError), float32_products(exact=True):
+        raise KeyError
+    assert tf.config.experimental.tensor_float_32_execution_enabled()
 
 
 def test_tripod_adds_what_it_reports_in_the_papers_weights():

@@ -1,11 +1,15 @@
 """Keras' verbs, for images: `fit`, `evaluate` and `predict`, and their single steps, with what they take checked."""
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo.models import _averages, _inputs, _rates, _weights
 from zoo.utils import replicas
+from zoo.utils.precisions import float32_products
 
 
 class Verbs(keras.Model):
@@ -81,7 +85,7 @@ class Verbs(keras.Model):
                 _inputs.MARK,
             )
             kwargs["steps_per_epoch"] = steps
-        with _inputs.faults_as_value_errors(), _averages.all_finalized(self):
+        with self._computing(), _averages.all_finalized(self):
             return super().fit(
                 batches,
                 epochs=epochs,
@@ -96,13 +100,15 @@ class Verbs(keras.Model):
         _weights.refuse_classes(class_weight)
         sample_weight = _weights.checked(sample_weight, x)
         x, y = self.checked_step(x, y)
-        return super().train_on_batch(x, y, sample_weight, **kwargs)
+        with float32_products(self.exact_products):
+            return super().train_on_batch(x, y, sample_weight, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """The loss and its terms on an array of images, checked as `fit` checks them."""
         sample_weight = _weights.checked(sample_weight, x)
         x, y = self.checked_step(x, y)
-        return super().test_on_batch(x, y, sample_weight, **kwargs)
+        with float32_products(self.exact_products):
+            return super().test_on_batch(x, y, sample_weight, **kwargs)
 
     def checked_step(self, x, y):
         """The images of a single step as their numbers mean them; see `check_step`."""
@@ -125,14 +131,19 @@ class Verbs(keras.Model):
         _refuse_targets(y)
         _inputs.refuse_endless(x, kwargs.get("steps"), "steps")
         batches = _weights.as_steps(self._batches(x, batch_size, weights=sample_weight))
-        with _inputs.faults_as_value_errors():
+        with self._computing():
             return super().evaluate(batches, **kwargs)
 
     def predict(self, x, batch_size: int | None = None, **kwargs) -> np.ndarray:
         """Reconstructions `(n, *image_shape)` of images; arguments as for `fit` and `keras.Model.predict`."""
         _inputs.refuse_endless(x, kwargs.get("steps"), "steps")
-        with _inputs.faults_as_value_errors():
+        with self._computing():
             return super().predict(self._batches(x, batch_size), **kwargs)
+
+    @contextlib.contextmanager
+    def _computing(self) -> Iterator[None]:
+        with float32_products(self.exact_products), _inputs.faults_as_value_errors():
+            yield
 
     def _batches(
         self,

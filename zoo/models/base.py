@@ -62,6 +62,8 @@ class Model(Steps, Verbs, Compiled, Saving):
     trains_on: ClassVar[str] = "batches"
     # Whether there is a KL divergence to the prior, and so an evidence lower bound, to report.
     has_elbo: ClassVar[bool] = True
+    # Whether the loss needs products of float32 in all bits, which a GPU would round to TF32. The verbs see to it.
+    exact_products: ClassVar[bool] = False
     # How many categories each categorical latent has. Their one-hot blocks are the last numbers of a latent vector,
     # whose distributions are then `_latents.Joint`s.
     categories: tuple[int, ...] = ()

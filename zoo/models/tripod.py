@@ -33,7 +33,9 @@ class Tripod(FSQAE):
     A step takes eight passes through the decoder's hidden layers beside the one that reconstructs. The decoder should
     be smooth: second differences of ReLU are 0 but at its kinks, and a ratio of zeros has no bound. The default one has
     softplus where other models have ReLU (the paper's has GELU), and computes in float32 in any precision: in half of
-    it second differences are mostly rounding.
+    it second differences are mostly rounding. So they are in TF32, to which a GPU rounds float32: `fit`, the other
+    verbs and portable jobs compute without it, and a training loop of your own should, after
+    `tf.config.experimental.enable_tensor_float_32_execution(False)`. With TF32 all codes become one.
 
     Args:
         image_shape: `(height, width, channels)`.
@@ -58,6 +60,7 @@ class Tripod(FSQAE):
     """
 
     short_run: ClassVar[dict[str, Any]] = {}
+    exact_products: ClassVar[bool] = True
 
     def __init__(
         self,

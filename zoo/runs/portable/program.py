@@ -15,6 +15,7 @@ from zoo.runs.portable.batches import needs_of
 from zoo.runs.portable.job.program import Program
 from zoo.runs.portable.lower import lowered
 from zoo.runs.portable.variables import of_model
+from zoo.utils.precisions import float32_products
 
 
 def program_of(model: keras.Model, data: Dataset, config: Config, **plan: int) -> Program:
@@ -44,7 +45,8 @@ def program_of(model: keras.Model, data: Dataset, config: Config, **plan: int) -
     types = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
     signature = [tf.TensorSpec((), tf.int64), *[batch] * len(needs.offsets), *types]
     try:
-        step = lowered(update, signature, variables)
+        with float32_products(model.exact_products):
+            step = lowered(update, signature, variables)
         made = stablehlo.exported(step.hlo, "update")
         order = _order(len(data), config.seed) if needs.offsets else None
     except ValueError as error:
