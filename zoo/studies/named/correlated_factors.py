@@ -47,7 +47,7 @@ class CorrelatedFactors(NamedStudy):
     def budgets(self):
         """Four models at three strengths and without a tie."""
         return {
-            "small": Budget(_study({**_grids.SHORT, "steps": 1000}, range(2)), 40),
+            "small": Budget(_study({**_grids.SHORT, "steps": 1000}, range(3)), 40),
             "paper": Budget(
                 _study(_grids.PUBLISHED, range(5)), 14_000, "one GPU, or a cluster's share"
             ),
