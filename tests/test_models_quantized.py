@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import keras
 import numpy as np
@@ -244,6 +245,17 @@ def test_multiinformation_is_that_of_kernel_estimates(shape):
     np.testing.assert_allclose(deviations, spread, rtol=1e-5)
     found = _kernel_density.multiinformation(points, deviations)
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize(("batch", "nats"), [(32, 5.8), (64, 5.6), (256, 5.2)])
+def test_multiinformation_of_independent_codes_is_what_tripod_says(batch, nats):
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(20):
+        codes = tf.constant(random.integers(0, 12, (batch, 10)), tf.float32)
+        found.append(_kernel_density.multiinformation(codes, _kernel_density.deviations(codes)))
+    assert np.mean(found) == pytest.approx(nats, abs=0.05)
+    assert re.search(rf"{nats}( nats)? in batches of {batch}", models.Tripod.__doc__)
 
 
 def test_multiinformation_tells_copies_from_independent_latents():

@@ -25,7 +25,8 @@ class Tripod(FSQAE):
     deviations as bandwidths of the single latents and these times Silverman's factor as those of the joint density.
     NHP is the normalized Hessian penalty: how much second differences of a layer, along two directions of random
     signs, vary against those along two Gaussian directions; 0 for a decoder that adds up functions of single latents.
-    Deviations are those of the codes before rounding.
+    Deviations are those of the codes before rounding. KLM of independent latents is not 0, since each point is a
+    kernel of its own estimate: of ten it is 5.8 nats in batches of 32, 5.6 in batches of 64, 5.2 in batches of 256.
 
     N is pixels times channels: the paper's reconstruction is a mean over these and its weights stand beside that; the
     zoo's is their sum, in nats. With 64x64 colour images N is 12288.
