@@ -13,7 +13,7 @@ from zoo.studies.named import continuous_bernoulli as grey_study
 from zoo.studies.named import perceived_distances as distance_study
 from zoo.studies.named._numbers import columns_of, groups, where
 
-FACTORS = ("x_R", "y_R")
+FACTORS = ("x_R", "y_R", "x_G", "y_G", "x_B", "y_B")
 SMALL = "split(digits, 0.8, 0.2, seed=0)"
 
 
@@ -71,6 +71,8 @@ def test_distances_are_drawn_from_their_rows_alone(measured):
 
 
 def orders(far, near):
+    """The first factors as told, and the others ordered at spacing 1 alone."""
+    far, near = (*far, *[0.0] * 4), (*near, *[1.0] * 4)
     cases = {"xysquares(spacing=8)": far, "xysquares(spacing=1)": near}
     return columns_of(
         {
@@ -101,7 +103,7 @@ def test_the_order_of_distances_decides(far, near, word):
 
 def test_distances_without_one_of_the_spacings_are_named():
     columns = where(orders((0.0, 0.0), (1.0, 1.0)), data="xysquares(spacing=8)")
-    with pytest.raises(ValueError, match=r"spacing=1\). Received: not both"):
+    with pytest.raises(ValueError, match=r"spacing=1\)\. Received: 6 and 0"):
         PerceivedDistances().judge(columns)
 
 
@@ -177,6 +179,7 @@ def runs_of(**densities):
         {
             "cell": f"{name} {beta} {seed}",
             "setting": f"{name} {beta}",
+            "model": "beta_vae",
             "likelihood": name,
             "beta": beta,
             "held_out_elbo": density + seed,

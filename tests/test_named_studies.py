@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import re
 from pathlib import Path
 
@@ -240,7 +241,7 @@ def perceived_distances(word):
             "mean_distance": 0.01, "pearson": 0.5, "spearman": 0.6, "spearman_of_different": order,
         }
         for data, order in (("xysquares(spacing=8)", 0.0), ("xysquares(spacing=1)", near))
-        for factor in ("x_R", "y_R")
+        for factor in ("x_R", "y_R", "x_G", "y_G", "x_B", "y_B")
     )  # fmt: skip
 
 
@@ -360,12 +361,149 @@ def test_a_run_without_scores_among_the_others_changes_no_verdict(name):
     assert named.get(name).judge(more).word == "shown"
 
 
-@pytest.mark.parametrize("name", [name for name in MEMBERS if named.get(name).one_data])
-def test_runs_on_two_data_sets_are_not_judged_as_one(name):
+@pytest.mark.parametrize(
+    ("name", "column"), [(name, column) for name in MEMBERS for column in named.get(name).alike]
+)
+def test_runs_on_two_data_sets_or_of_two_lengths_are_not_judged_as_one(name, column):
     columns = globals()[name]("shown")
-    columns["data"] = ["xysquares", *columns["data"][1:]]
-    with pytest.raises(ValueError, match=r"one data set\. Received: xysquares, shapes2d"):
+    other = "xysquares" if column == "data" else 150_000
+    columns[column] = [other, *columns[column][1:]]
+    with pytest.raises(ValueError, match=rf"Expected runs o.*{column[:4]}.*Received: {other}, "):
         named._report.judged(named.get(name), columns)
+
+
+def verdict_or_refusal(study, columns):
+    try:
+        return named._report.judged(study, columns)
+    except ValueError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_damaged_table_is_judged_or_refused_in_a_line(name):
+    """Each column gone, emptied, of text, of no number, or with one entry of these."""
+    study, whole = named.get(name), globals()[name]("shown")
+    for column, values in whole.items():
+        damaged = [{key: value for key, value in whole.items() if key != column}]
+        for bad in (None, "x", math.nan, math.inf, True):
+            damaged += [
+                {**whole, column: [bad] * len(values)},
+                {**whole, column: [bad, *values[1:]]},
+            ]
+        for columns in damaged:
+            found = verdict_or_refusal(study, columns)
+            words = r"Expected .*Received" if isinstance(found, str) else r"(?!.*nan).*\.$"
+            assert re.match(words, getattr(found, "because", found)), (column, found)
+
+
+DAMAGE = {
+    "no setting": ("setting", None, "Expected a text in each row of the column 'setting'"),
+    "no model": ("model", math.nan, "Expected a text in each row of the column 'model'"),
+    "a word for a score": ("factor_vae_score", "high", "Expected numbers in the column"),
+    "a truth for a score": ("reconstruction", True, "Expected numbers in the column"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_nothing_is_written_of_a_damaged_table(kind, tmp_path):
+    column, bad, words = DAMAGE[kind]
+    columns = beta_trade_off("shown")
+    columns[column][2] = bad
+    with pytest.raises(ValueError, match=words):
+        named._report.write(tmp_path / "out", named.get("beta_trade_off"), columns, {})
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_that_stand_there_twice_make_no_verdict_surer():
+    columns = {name: each * 2 for name, each in beta_trade_off("shown").items()}
+    with pytest.raises(ValueError, match=r"each run once.*twice"):
+        named._report.judged(named.get("beta_trade_off"), columns)
+
+
+def test_a_score_of_no_number_is_left_out():
+    columns = beta_trade_off("shown")
+    columns["factor_vae_score"][0] = math.nan
+    told = named._report.judged(named.get("beta_trade_off"), columns).because
+    assert (
+        told
+        == named.get("beta_trade_off")
+        .judge({name: each[1:] for name, each in columns.items()})
+        .because
+    )
+
+
+def test_a_smaller_beta_that_scores_best_is_no_larger_one():
+    more = repeated("beta_vae", near(0.9), beta=0.5, reconstruction=near(30, 1))
+    columns = table(_numbers.rows_of(beta_trade_off("shown")), more)
+    found = named.get("beta_trade_off").judge(columns)
+    assert found.word == "not shown"
+    assert "best mean score is that of β = 0.5" in found.because
+
+
+def test_a_sure_lead_refutes_beside_a_larger_one_that_is_not_sure():
+    """β = 0.04 leads by 3 ± .006 nats, β = 0.01 by 5 ± 5.8."""
+    columns = learned_sigma("shown")
+    columns["elbo_trained"][3:6] = [35.0, 45.0, 55.0]
+    columns["elbo_trained"][6:9] = near(43.0)
+    found = named.get("learned_sigma").judge(columns)
+    assert found.word == "refuted"
+    assert "β = 0.01, +5.00 ± 5.77" in found.because
+
+
+def test_a_beta_that_surely_helps_counts_beside_a_better_one_that_is_not_sure():
+    """Beside 100 nats at β = 1: 120 ± 23 at 4, and 110 ± .006 at 2."""
+    more = {
+        "likelihood": "continuous_bernoulli",
+        "held_out_elbo": near(100),
+        "frechet": near(1),
+        "held_out_error": near(0.1),
+    }
+    columns = table(
+        _numbers.rows_of(continuous_bernoulli("shown")),
+        repeated("beta_vae", [80.0, 120.0, 160.0], "density_elbo", beta=8, **more),
+        repeated("beta_vae", near(110), "density_elbo", beta=2, **more),
+    )
+    study = named.get("continuous_bernoulli")
+    assert study.judge(columns).word == "not shown"
+    rest = _numbers.where(columns, lambda row: row["beta"] != 2)
+    assert study.judge(rest).word == "shown"
+
+
+def test_runs_of_other_models_or_likelihoods_do_not_enter_the_likelihoods():
+    study, columns = named.get("continuous_bernoulli"), continuous_bernoulli("shown")
+    others = [
+        {**row, "model": "ada_gvae", "density_elbo": 500.0}
+        for row in _numbers.rows_of(columns)
+        if row["likelihood"] == "bernoulli"
+    ]
+    laplace = [{**row, "model": "beta_vae", "likelihood": "laplace(scale=1)"} for row in others]
+    more = table(_numbers.rows_of(columns), others, laplace)
+    assert study.judge(more) == study.judge(columns)
+
+
+def test_the_order_of_ties_needs_no_pairs():
+    columns = _numbers.where(
+        correlated_factors("shown"), lambda row: row["model"] in ("beta_vae", "factor_vae")
+    )
+    found = named.get("correlated_factors").judge(columns)
+    assert found.word == "shown"
+    assert "β-VAE +0.300 ± 0.008 (standard errors)." in found.because
+
+
+def test_five_of_six_factors_are_not_all():
+    columns = {name: each[:5] + each[6:11] for name, each in perceived_distances("shown").items()}
+    with pytest.raises(ValueError, match=r"6 factors .* Received: 5 and 5"):
+        named._report.judged(named.get("perceived_distances"), columns)
+
+
+def test_a_vae_is_the_beta_vae_of_one():
+    """At β = 1 two β-VAEs of .49 and .51, and a VAE of .80: their mean is .6 at 40 nats, and the line .65 at 50."""
+    columns = table(
+        _numbers.rows_of(factor_vae_and_beta_vae("shown")),
+        repeated("vae", [0.80], reconstruction=40.0),
+    )
+    gaps, _ = trade_off.gaps_of(columns)
+    assert gaps == pytest.approx([0.05, 0.07, 0.09])
 
 
 # Numbers counted by hand
@@ -684,6 +822,25 @@ def test_finished_runs_take_the_place_of_training(trained, tiny, tmp_path):
     assert str(tmp_path) not in (tmp_path / "out" / "results.csv").read_text()
 
 
+def test_a_run_given_twice_is_one_run(trained, tmp_path):
+    folders = sorted((trained / "study" / "cells" / "vae").iterdir())
+    answer = named.run("tiny", out=tmp_path / "out", runs=[*folders, folders[0]])
+    assert answer.verdict.because.startswith("2 of 2")
+
+
+def test_only_figures_in_the_folder_are_taken_away(trained, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (tmp_path / "mine.png").write_bytes(b"a picture of mine")
+    told = json.loads((trained / "how.json").read_text()) | {"figures": ["../mine", "old", 7]}
+    (folder / "how.json").write_text(json.dumps(told))
+    (folder / "old.png").write_bytes(b"drawn before")
+    (folder / "results.csv").write_bytes((trained / "results.csv").read_bytes())
+    named.again(folder)
+    assert (tmp_path / "mine.png").exists()
+    assert not (folder / "old.png").exists()
+
+
 def test_tables_of_other_studies_take_the_place_of_training(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(trained.parent)
     table = "out/results.csv"
@@ -726,7 +883,7 @@ def test_a_report_is_written_again_from_its_table_alone(trained, tmp_path):
     assert how[0] == how[1]
 
 
-def test_the_verdicts_in_one_table(trained, tmp_path):
+def test_the_verdicts_in_one_table(trained, tmp_path, monkeypatch):
     (tmp_path / "studies" / "tiny").mkdir(parents=True)
     for name in ("small", "other"):
         place = tmp_path / "studies" / "tiny" / name
@@ -743,6 +900,11 @@ def test_the_verdicts_in_one_table(trained, tmp_path):
     ]
     assert (len(rows), rows[3][1]) == (4, "[small](studies/tiny/small/report.md)")
     assert named.verdict_table(tmp_path / "studies") == done.output.strip()
+    monkeypatch.chdir(tmp_path / "studies")
+    assert named.verdict_table(".") == done.output.strip()
+    assert "[small](small/report.md)" in named.verdict_table(
+        tmp_path / "studies" / "tiny" / "small"
+    )
 
 
 @pytest.mark.parametrize(
@@ -763,6 +925,9 @@ def test_the_verdicts_in_one_table(trained, tmp_path):
         (["--named", "beta_trade_off", "--tables", "head.csv"], "beta and reconstruction"),
         (["--named", "tiny", "beta_vae"], "Received beside it: beta_vae"),
         (["--named", "tiny", "--steps", "3", "--metrics", "mig"], "--steps"),
+        (["--named", "tiny", "--tables", "twice.csv"], "two columns have one name"),
+        (["vae", "--tables", "head.csv"], "Expected --named NAME beside --tables"),
+        (["vae", "--runs", "a", "--budget", "paper"], "beside --runs, --budget"),
         (["--verdicts", "."], "Expected results of named studies"),
         (["--verdicts", "nowhere"], "Expected results of named studies"),
     ],
@@ -772,6 +937,7 @@ def test_bad_input_is_one_line_and_writes_nothing(arguments, words, tmp_path, mo
     row = run("beta_va", mig=0.1)
     Path("damaged.csv").write_text("cell,mig\na,0.1,7\n")
     Path("empty.csv").write_text("")
+    Path("twice.csv").write_text("cell,mig,mig\na,0.1,0.2\n")
     Path("binary.csv").write_bytes(bytes(range(256)))
     Path("other.csv").write_text("row,seed,score\na,0,0.1\n")
     Path("head.csv").write_text(",".join(run("vae")) + "\n")
@@ -782,8 +948,9 @@ def test_bad_input_is_one_line_and_writes_nothing(arguments, words, tmp_path, mo
     assert (tiny.begun, set(tmp_path.iterdir())) == (begun, before)
 
 
-def test_without_a_folder_a_claim_is_not_checked():
-    one_line(zoo("study", "--named", "tiny"), "--out DIR")
+@pytest.mark.parametrize("out", [[], ["--out", ""]])
+def test_without_a_folder_a_claim_is_not_checked(out):
+    one_line(zoo("study", "--named", "tiny", *out), "--out DIR")
 
 
 @pytest.mark.parametrize(
@@ -793,6 +960,7 @@ def test_without_a_folder_a_claim_is_not_checked():
         ("results.csv", "cell\n", "results.csv of something else"),
         ("how.json", "{", "how.json of something else"),
         ("how.json", '{"named": "beta_trade_off"}', "holds the results of beta_trade_off"),
+        ("how.json", '{"brew": "four minutes"}', "how.json of something else"),
     ],
 )
 def test_what_somebody_else_wrote_is_not_replaced(file, text, words, tmp_path, tiny):
@@ -804,7 +972,20 @@ def test_what_somebody_else_wrote_is_not_replaced(file, text, words, tmp_path, t
     one_line(zoo("study", "--named", "tiny", "--out", tmp_path / file), "a file")
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", "{}", '{"named": "tiny"}'])
+KNOWN = '"what": "", "command": "", "hardware": "", "commit": null'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[1]",
+        "{}",
+        '{"named": "tiny"}',
+        f'{{"named": ["tiny"], "versions": {{}}, {KNOWN}}}',
+        f'{{"named": "tiny", "versions": "2", {KNOWN}}}',
+    ],
+)
 def test_a_folder_of_something_else_is_not_judged(text, tmp_path):
     (tmp_path / "how.json").write_text(text)
     for judge in (named.judged, named.again, named.found_in):

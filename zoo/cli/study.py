@@ -96,9 +96,13 @@ def study(
     if named is not None:
         _judge(named, what, out, budget, runs, tables, **options)
         return
+    of_claims = [name for name, given in (("--runs", runs), ("--tables", tables)) if given]
+    of_claims += ["--budget"] if budget != "small" else []
+    if of_claims:
+        raise ValueError(f"Expected --named NAME beside {', '.join(of_claims)}. Received: none.")
     if not what:
         raise ValueError("Expected models, or the TOML file of a study. See: zoo study --help")
-    if out is None:
+    if not out:
         raise ValueError("Expected the study's folder: --out DIR.")
     _run(what, out, **options)
 
@@ -154,7 +158,7 @@ def _judge(name, what, out, budget, runs, tables, jobs, address, gpus, **options
         raise ValueError(
             f"A named study says what it trains. Received beside it: {', '.join([*what, *given])}."
         )
-    if out is None:
+    if not out:
         raise ValueError("Expected the study's folder: --out DIR.")
     try:
         found = named.run(

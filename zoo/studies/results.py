@@ -94,6 +94,8 @@ def read_csv(file: Path) -> dict[str, list]:
     try:
         with file.open(newline="", encoding="utf-8") as lines:
             head, *rows = csv.reader(lines, strict=True)
+        if len(set(head)) < len(head):
+            raise ValueError("two columns have one name")
         columns = zip(*rows, strict=True) if rows else ([] for _ in head)
         return {
             name: [_value(text) for text in column]

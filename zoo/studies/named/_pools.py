@@ -16,7 +16,7 @@ def pools(columns: Columns, by: tuple[str, ...], *needed: str) -> dict[tuple, di
     Raises:
         ValueError: no row has all of them.
     """
-    columns = known(columns, *needed)
+    columns = known(columns, *needed, *(name for name in by if name not in DATA))
     keys = [tuple(row.get(name) for name in by) for row in rows_of(columns)]
     found = {
         key: where(columns, lambda row, key=key: tuple(row.get(name) for name in by) == key)

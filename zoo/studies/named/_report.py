@@ -6,11 +6,19 @@ from typing import Any
 
 from zoo.runs import report
 from zoo.studies import results
+from zoo.studies.named import _table
 from zoo.studies.named.base import NamedStudy, Verdict
 from zoo.utils import files
 
 RESULTS, HOW, REPORT = "results.csv", "how.json", "report.md"
-OF_HOW = ("named", "what", "command", "hardware", "versions", "commit")
+OF_HOW = {
+    "named": str,
+    "what": str,
+    "command": str,
+    "hardware": str,
+    "versions": dict,
+    "commit": str | None,
+}
 TEXT = """\
 # {title}
 
@@ -44,9 +52,10 @@ def write(
     Raises:
         ValueError: rows that the rule needs are missing. Nothing is written.
     """
+    columns = _table.checked(columns, named.scores, named.alike)
     verdict = judged(named, columns)
-    tables = named.tables(columns)
-    drawn = named.figures(columns)
+    tables = _table.read_by(named.tables, columns)
+    drawn = _table.read_by(named.figures, columns)
     folder.mkdir(parents=True, exist_ok=True)
     for name in _drawn_before(folder) - set(drawn):
         (folder / f"{name}.png").unlink(missing_ok=True)
@@ -77,15 +86,10 @@ def judged(named: NamedStudy, columns: Mapping[str, list]) -> Verdict:
     """The verdict on columns.
 
     Raises:
-        ValueError: rows or columns that the rule needs are missing, or runs are on several data sets.
+        ValueError: rows or columns that the rule needs are missing or damaged, or runs differ in what they have to
+            share.
     """
-    data = dict.fromkeys(columns.get("data", []))
-    if named.one_data and len(data) > 1:
-        raise ValueError(f"Expected runs on one data set. Received: {', '.join(map(str, data))}.")
-    try:
-        return named.judge(columns)
-    except KeyError as error:
-        raise ValueError(f"Expected results with a column {error}. Received: none.") from None
+    return _table.read_by(named.judge, _table.checked(columns, named.scores, named.alike))
 
 
 def read(folder: Path) -> tuple[dict[str, list], dict[str, Any]]:
@@ -95,7 +99,7 @@ def read(folder: Path) -> tuple[dict[str, list], dict[str, Any]]:
         ValueError: it holds none.
     """
     how = files.kept_json(folder / HOW)
-    missing = [name for name in OF_HOW if name not in how]
+    missing = [name for name, kind in OF_HOW.items() if not isinstance(how.get(name, ...), kind)]
     if missing:
         raise ValueError(
             f"Expected the results of a named study. Received: {folder}, whose {HOW} is missing, damaged, or "
@@ -110,15 +114,18 @@ def check_own(folder: Path, name: str) -> None:
         return
     if not folder.is_dir():
         raise ValueError(f"Expected a folder for the results. Received: {folder}, a file.")
-    other = files.kept_json(folder / HOW).get("named", name)
-    if other != name:
+    other = files.kept_json(folder / HOW).get("named")
+    if other is not None and other != name:
         raise ValueError(f"{folder} holds the results of {other}. Choose another --out.")
     theirs = [file for file in (RESULTS, REPORT, HOW) if (folder / file).exists()]
-    if theirs and not files.kept_json(folder / HOW):
+    if theirs and other is None:
         raise ValueError(
             f"{folder} holds {', '.join(theirs)} of something else, which would be replaced. Choose another --out."
         )
 
 
 def _drawn_before(folder: Path) -> set[str]:
-    return set(files.kept_json(folder / HOW).get("figures", []))
+    """Names of the figures that a study drew here; a name that would lead out of the folder is none."""
+    told = files.kept_json(folder / HOW).get("figures")
+    names = told if isinstance(told, list) else []
+    return {name for name in names if isinstance(name, str) and Path(name).name == name}

@@ -40,13 +40,14 @@ def of_cells(named: NamedStudy, name: str, study: Study, out: Path, **how) -> di
 
 
 def of_runs(named: NamedStudy, name: str, folders_: Iterable[str | os.PathLike]) -> dict[str, list]:
-    """A row for each finished run, as if it were a study's cell.
+    """A row for each finished run, as if it were a study's cell, each run once.
 
     Raises:
         ValueError: a folder holds no run, or no scores.
     """
     paths = [files.path_of(folder) for folder in folders_]
-    rows = rows_of(comparison.read_runs(paths))
+    rows = different(rows_of(comparison.read_runs(paths)))
+    paths = [Path(row["folder"]) for row in rows]
     settings = settings_of(rows)
     udr = _udr(paths, settings) if "udr" in named.scores else {}
     return columns_of(

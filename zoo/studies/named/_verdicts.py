@@ -1,6 +1,7 @@
 """The verdicts of several named studies in one table."""
 
 import os
+from pathlib import Path
 
 from zoo.studies.named import _report
 from zoo.studies.named._run import Answer, get, judged
@@ -28,10 +29,11 @@ def verdict_table(folder: str | os.PathLike) -> str:
         ValueError: there are no results.
     """
     root = files.path_of(folder)
-    rows = []
+    base, rows = root.resolve(), []
     for answer in found_in(root):
-        place = answer.folder.relative_to(root).as_posix()
-        link = f"[{place.rpartition('/')[2]}]({root.name}/{place}/{_report.REPORT})"
+        whole = answer.folder.resolve()
+        page = (Path(base.name) / whole.relative_to(base) / _report.REPORT).as_posix()
+        link = f"[{whole.name}]({page})"
         verdict = f"**{answer.verdict.word}**. {answer.verdict.because}"
         rows.append([get(answer.name).title, link, verdict])
     return markdown_table(["claim", "judged by", "verdict"], rows)

@@ -34,7 +34,7 @@ class AgreementOfMetrics(NamedStudy):
         "setting's mean taken off, is told beside it."
     )
     scores = ("reconstruction", "kl", *_grids.MANY_SCORES)
-    one_data = False
+    alike = ()
 
     def budgets(self):
         """Several models with many scores; or β-VAE and FactorVAE, as published."""

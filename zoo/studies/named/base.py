@@ -57,7 +57,7 @@ class NamedStudy:
         published: the published numbers, in Markdown.
         rule: when the claim is shown, not shown, and refuted. It stands before the study is run.
         scores: columns whose means the report shows.
-        one_data: whether runs on several data sets cannot be judged together.
+        alike: columns of which all runs have one value, where they are judged together.
     """
 
     title: str = ""
@@ -65,7 +65,7 @@ class NamedStudy:
     published: str = ""
     rule: str = ""
     scores: tuple[str, ...] = ()
-    one_data: bool = True
+    alike: tuple[str, ...] = ("data",)
 
     def budgets(self) -> dict[str, Budget]:
         """What may be trained: `"small"` in at most 40 minutes on two cores, `"paper"` as published."""

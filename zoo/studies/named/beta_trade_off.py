@@ -10,6 +10,7 @@ from zoo.studies.named._numbers import (
     where,
     word_of,
 )
+from zoo.studies.named._pools import TRAINING
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 
 SCORE = "factor_vae_score"
@@ -28,6 +29,7 @@ class BetaTradeOff(NamedStudy):
         "errors. Else: not shown. The best of several β is favoured by chance, so the figure shows every run."
     )
     scores = ("reconstruction", "kl", *_grids.SCORES)
+    alike = TRAINING
 
     def budgets(self):
         """A sweep over β."""
@@ -47,7 +49,7 @@ class BetaTradeOff(NamedStudy):
         """From the order of reconstructions, and the best β against β = 1."""
         runs = known(where(columns, model="beta_vae"), "beta", "reconstruction", SCORE)
         by_beta = groups(runs, "beta")
-        if 1 not in by_beta or len(by_beta) < 2:
+        if 1 not in by_beta or max(by_beta) <= 1:
             raise ValueError(
                 "Expected runs of beta_vae with beta = 1 and larger. Received: not both."
             )
@@ -56,12 +58,12 @@ class BetaTradeOff(NamedStudy):
         gaps = {
             beta: difference(numbers(rows, SCORE), one)
             for beta, rows in by_beta.items()
-            if beta > 1
+            if beta != 1
         }
         best = max(gaps, key=lambda beta: gaps[beta][0])
-        words = {beta: word_of(*gap) for beta, gap in gaps.items()}
+        words = {beta: word_of(*gap) for beta, gap in gaps.items() if beta > 1}
         costs = p < 0.05
-        if costs and rank > 0 and words[best] == SHOWN:
+        if costs and rank > 0 and words.get(best) == SHOWN:
             word = SHOWN
         elif (costs and rank < 0) or set(words.values()) == {REFUTED}:
             word = REFUTED

@@ -1,5 +1,7 @@
 """Grey images: Bernoulli, continuous Bernoulli, Beta and a Gaussian of learned scale."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from zoo import datasets, runs
@@ -9,16 +11,18 @@ from zoo.studies.named._numbers import (
     difference,
     groups,
     has,
+    known,
     mean_and_std,
     numbers,
     where,
     word_of,
 )
+from zoo.studies.named._pools import TRAINING
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 from zoo.utils.texts import markdown_table
 
-WRONG, RIGHT = "bernoulli", "continuous_bernoulli"
+MODEL, WRONG, RIGHT = "beta_vae", "bernoulli", "continuous_bernoulli"
 LIKELIHOODS = {
     WRONG: "Bernoulli",
     RIGHT: "continuous Bernoulli",
@@ -74,6 +78,7 @@ class ContinuousBernoulli(NamedStudy):
         FAR,
         DRAWN,
     )
+    alike = TRAINING
 
     def budgets(self):
         """Four likelihoods over β."""
@@ -113,15 +118,18 @@ class ContinuousBernoulli(NamedStudy):
 
     def judge(self, columns):
         """From the two densities, the samples, and what other β gain."""
-        parts = groups(columns, "likelihood")
+        parts = groups(runs_of(columns), "likelihood")
         if not {WRONG, RIGHT} <= set(parts):
-            raise ValueError(f"Expected runs of {WRONG} and {RIGHT}. Received: {', '.join(parts)}.")
+            raise ValueError(
+                f"Expected runs of {WRONG} and {RIGHT}. Received: {', '.join(parts) or 'none'}."
+            )
         wrong, right = parts[WRONG], parts[RIGHT]
         one_wrong, one_right = where(wrong, beta=1), where(right, beta=1)
         denser = difference(numbers(one_right, DENSITY), numbers(one_wrong, DENSITY))
         nearer = difference(numbers(one_wrong, FAR), numbers(one_right, FAR))
-        needed = {name: _gain(rows) for name, rows in parts.items()}
-        words = {word_of(*denser), word_of(*nearer), _word_of_gains(needed[RIGHT], needed[WRONG])}
+        every = {name: _gains(rows) for name, rows in parts.items()}
+        needed = {name: max(found, key=lambda gain: gain[1]) for name, found in every.items()}
+        words = {word_of(*denser), word_of(*nearer), _word_of_gains(every[RIGHT], needed[WRONG])}
         word = REFUTED if REFUTED in words else SHOWN if words == {SHOWN} else NOT_SHOWN
         gains = "; ".join(
             f"{LIKELIHOODS[name]} β = {beta:g}, {_told(gain, 1)}"
@@ -138,6 +146,7 @@ class ContinuousBernoulli(NamedStudy):
 
     def tables(self, columns):
         """Means by setting, and the β that each measure would choose."""
+        columns = runs_of(columns)
         chosen = [
             [LIKELIHOODS[name], f"{_best(rows, DENSITY):g}", f"{_best(rows, FAR, -1):g}"]
             for name, rows in groups(columns, "likelihood").items()
@@ -150,6 +159,7 @@ class ContinuousBernoulli(NamedStudy):
 
     def figures(self, columns):
         """Density and samples over β, a line for each likelihood."""
+        columns = runs_of(columns)
         figure, axes = _figures.panels(1, 3, width=2.9, height=2.8)
         wanted = {
             DENSITY: "held-out ELBO as a density\n(nats per image)",
@@ -209,23 +219,30 @@ def _floats(data, indices: np.ndarray) -> np.ndarray:
     return images / np.float32(255) if images.dtype == np.uint8 else images
 
 
-def _gain(columns) -> tuple[float, float, float]:
-    """The other β with the highest density, by how much it is above β = 1, and the standard error."""
+def runs_of(columns) -> dict[str, list]:
+    """The β-VAEs of one of the likelihoods, with their β and density."""
+    rows = where(columns, lambda row: row["model"] == MODEL and row["likelihood"] in LIKELIHOODS)
+    return known(rows, "beta", DENSITY, what=f"runs of {MODEL}")
+
+
+def _gains(columns) -> list[tuple[float, float, float]]:
+    """For each other β its value, by how much its density is above that of β = 1, and the standard error."""
     by_beta = groups(columns, "beta")
     if 1 not in by_beta or len(by_beta) < 2:
         raise ValueError("Expected runs with beta = 1 and another. Received: not both.")
     one = numbers(by_beta.pop(1), DENSITY)
-    gaps = {beta: difference(numbers(rows, DENSITY), one) for beta, rows in by_beta.items()}
-    best = max(gaps, key=lambda beta: gaps[beta][0])
-    return best, *gaps[best]
+    return [(beta, *difference(numbers(rows, DENSITY), one)) for beta, rows in by_beta.items()]
 
 
-def _word_of_gains(right: tuple[float, float, float], wrong: tuple[float, float, float]) -> str:
+def _word_of_gains(
+    right: Sequence[tuple[float, float, float]], wrong: tuple[float, float, float]
+) -> str:
     """Shown where no other β helps; refuted where one helps more than any helps the Bernoulli."""
-    if word_of(*right[1:]) != SHOWN:
-        return SHOWN
-    more = right[1] - wrong[1], float(np.hypot(right[2], wrong[2]))
-    return REFUTED if word_of(*more) == SHOWN else NOT_SHOWN
+    helps = [gain for gain in right if word_of(*gain[1:]) == SHOWN]
+    more = [(gap - wrong[1], float(np.hypot(error, wrong[2]))) for _, gap, error in helps]
+    if any(word_of(*each) == SHOWN for each in more):
+        return REFUTED
+    return NOT_SHOWN if helps else SHOWN
 
 
 def _told(gap: tuple[float, float], digits: int) -> str:
@@ -247,4 +264,4 @@ def _best(columns, name: str, sign: int = 1) -> float:
 def _study(data: str, betas, run: dict) -> Study:
     grid = {"likelihood": list(LIKELIHOODS), "beta": list(betas)}
     run = {**run, "batch_size": 64}
-    return Study([Block("beta_vae", data, seeds=range(3), grid=grid, run=run)], ["mig"])
+    return Study([Block(MODEL, data, seeds=range(3), grid=grid, run=run)], ["mig"])

@@ -3,7 +3,17 @@
 import numpy as np
 
 from zoo.studies.named import _figures, _grids
-from zoo.studies.named._numbers import groups, known, mean_and_std, numbers, where, word_of
+from zoo.studies.named._numbers import (
+    columns_of,
+    groups,
+    known,
+    mean_and_std,
+    numbers,
+    rows_of,
+    where,
+    word_of,
+)
+from zoo.studies.named._pools import TRAINING
 from zoo.studies.named.base import Budget, NamedStudy, Verdict
 
 SCORE = "factor_vae_score"
@@ -31,6 +41,7 @@ class FactorVAEAndBetaVAE(NamedStudy):
         "means, added). Refuted: it is below 0 by as many. Else, or with fewer than three runs left: not shown."
     )
     scores = ("reconstruction", "kl", *_grids.SCORES)
+    alike = TRAINING
 
     def budgets(self):
         """Sweeps over β and γ."""
@@ -80,7 +91,7 @@ def gaps_of(columns) -> tuple[np.ndarray, float]:
         ValueError: there are no runs of β-VAE or of FactorVAE.
     """
     parts = {
-        "beta_vae": where(columns, lambda row: row["model"] in BETA_VAES),
+        "beta_vae": _with_beta(columns),
         "factor_vae": where(columns, model="factor_vae"),
     }
     beta, factor = (
@@ -94,7 +105,7 @@ def gaps_of(columns) -> tuple[np.ndarray, float]:
                 numbers(rows, SCORE).mean(),
                 numbers(rows, SCORE),
             )
-            for rows in groups(beta).values()
+            for rows in groups(beta, "beta").values()
         ),
         key=lambda point: point[0],
     )
@@ -105,6 +116,13 @@ def gaps_of(columns) -> tuple[np.ndarray, float]:
     free = len(rest) - len(curve)
     spread = float(np.sqrt((rest**2).sum() / free / len(rest))) if free else np.inf
     return scores[inside] - np.interp(at[inside], x, y), spread
+
+
+def _with_beta(columns) -> dict[str, list]:
+    """The runs of β-VAE and of the VAE, whose β is 1."""
+    rows = rows_of(where(columns, lambda row: row["model"] in BETA_VAES))
+    told = ({**row, "beta": 1 if row["model"] == "vae" else row.get("beta")} for row in rows)
+    return columns_of(row for row in told if row["beta"] is not None)
 
 
 def _best(columns) -> str:

@@ -2,6 +2,7 @@
 
 from zoo.studies.named import _figures, _grids
 from zoo.studies.named._numbers import difference, groups, mean_and_std, numbers, where, word_of
+from zoo.studies.named._pools import TRAINING
 from zoo.studies.named.base import Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 
@@ -24,6 +25,7 @@ class InfoWGANGPAndVAEs(NamedStudy):
         "higher than the best of the VAEs' by two. Else: not shown."
     )
     scores = _grids.SCORES
+    alike = TRAINING
 
     def budgets(self):
         """InfoWGAN-GP with two weights λ, β-VAE and FactorVAE."""

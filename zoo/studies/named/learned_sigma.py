@@ -8,7 +8,8 @@ import tensorflow as tf
 from zoo import datasets, runs
 from zoo.measure import evaluation
 from zoo.studies.named import _figures
-from zoo.studies.named._numbers import difference, groups, numbers, where
+from zoo.studies.named._numbers import difference, groups, known, numbers, where
+from zoo.studies.named._pools import TRAINING
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 
@@ -43,6 +44,7 @@ class LearnedSigma(NamedStudy):
         "errors. Else: not shown. The best of several β is favoured by chance."
     )
     scores = ("sigma", "rmse", "kl", *PLACES.values())
+    alike = TRAINING
 
     def budgets(self):
         """A VAE with a learned σ, and β-VAEs over β."""
@@ -60,12 +62,13 @@ class LearnedSigma(NamedStudy):
         return bounds_of(folder)
 
     def judge(self, columns):
-        """From the learned σ beside the RMSE, and from the best lead of a β."""
-        learned, by_hand = where(columns, model="vae"), where(columns, model="beta_vae")
+        """From the learned σ beside the RMSE, and from the leads of every β."""
+        learned, by_hand = parts_of(columns)
         off = numbers(learned, "sigma") / numbers(learned, "rmse") - 1
-        leads = {place: best_lead(learned, by_hand, score) for place, score in PLACES.items()}
+        every = {place: leads_of(learned, by_hand, score) for place, score in PLACES.items()}
+        leads = {place: max(found, key=lambda lead: lead[1]) for place, found in every.items()}
         highest = [gap + 2 * error for _, gap, error in leads.values()]
-        lowest = [gap - 2 * error for _, gap, error in leads.values()]
+        lowest = [gap - 2 * error for found in every.values() for _, gap, error in found]
         if abs(off.mean()) > FAR or max(lowest) > MARGIN:
             word = REFUTED
         else:
@@ -82,7 +85,7 @@ class LearnedSigma(NamedStudy):
 
     def figures(self, columns):
         """ELBO, and the error, over the σ that each loss stands for."""
-        learned, by_hand = where(columns, model="vae"), where(columns, model="beta_vae")
+        learned, by_hand = parts_of(columns)
         figure, axes = _figures.panels(1, 2)
         for number, (panel, scores) in enumerate(
             zip(axes[0], (PLACES, {TRAINED: "rmse"}), strict=True)
@@ -118,17 +121,25 @@ class LearnedSigma(NamedStudy):
         return {"over_sigma": figure}
 
 
-def best_lead(learned, by_hand, score: str) -> tuple[float, float, float]:
-    """The β whose mean score is highest, its lead over the learned σ, and the lead's standard error.
+def parts_of(columns) -> tuple[dict[str, list], dict[str, list]]:
+    """The runs of a learned σ, and those of a β set by hand, that have all numbers.
 
     Raises:
-        ValueError: there are no runs of one of the two.
+        ValueError: there are none of one of the two.
     """
-    runs_of = groups(by_hand, "beta")
-    if not runs_of:
-        raise ValueError("Expected runs of beta_vae. Received: none.")
-    best = max(runs_of, key=lambda beta: numbers(runs_of[beta], score).mean())
-    return best, *difference(numbers(runs_of[best], score), numbers(learned, score))
+    needed = ("sigma", "rmse", *PLACES.values())
+    return (
+        known(where(columns, model="vae"), *needed, what="runs of vae"),
+        known(where(columns, model="beta_vae"), "beta", *needed, what="runs of beta_vae"),
+    )
+
+
+def leads_of(learned, by_hand, score: str) -> list[tuple[float, float, float]]:
+    """For each β its value, the lead of its mean score over the learned σ, and the lead's standard error."""
+    return [
+        (beta, *difference(numbers(rows, score), numbers(learned, score)))
+        for beta, rows in groups(by_hand, "beta").items()
+    ]
 
 
 def bounds_of(folder: Path) -> dict[str, float]:

@@ -36,6 +36,7 @@ PUBLISHED = {
 BY_SPACING = dict(zip(SPACINGS, (0.58, 0.85, 0.85, 0.85, 0.85, 0.95, 0.99, 1.00), strict=True))
 SPEARMAN, ORDER = "spearman", "spearman_of_different"
 NONE = 1e-9  # a correlation of rounding
+FACTORS = 6  # of XYSquares
 
 
 class PerceivedDistances(NamedStudy):
@@ -62,7 +63,7 @@ class PerceivedDistances(NamedStudy):
         "told beside."
     )
     scores = ("mean_distance", "pearson", SPEARMAN, ORDER)
-    one_data = False
+    alike = ()
 
     def budgets(self):
         """The same datasets with few and with many traversals."""
@@ -75,8 +76,11 @@ class PerceivedDistances(NamedStudy):
     def judge(self, columns):
         """From the order of the distances along each square."""
         far, near = (_orders(columns, data, PIXELS) for data in (APART, NEAR))
-        if not far or far.keys() != near.keys():
-            raise ValueError(f"Expected factors of {APART} and {NEAR}. Received: not both.")
+        if len(far) != FACTORS or far.keys() != near.keys():
+            raise ValueError(
+                f"Expected {ORDER} of the {FACTORS} factors of {APART} and of {NEAR}. Received: {len(far)} and "
+                f"{len(near)}."
+            )
         if any(near[name] <= far[name] for name in far):
             word = REFUTED
         else:
@@ -106,7 +110,9 @@ class PerceivedDistances(NamedStudy):
             for names, part in _alike(rows):
                 published = PUBLISHED.get(data, {}).get(names, "–")
                 found = [f"{numbers(part, name)[0] + 0.0:.4g}" for name in self.scores]
-                lines.append([data, _LOSSES[loss], names, found[0], str(published), *found[1:]])
+                lines.append(
+                    [data, _LOSSES.get(loss, loss), names, found[0], str(published), *found[1:]]
+                )
         head = [
             "data",
             "loss",
@@ -206,8 +212,8 @@ def _by_case(columns) -> dict[tuple[str, str], dict]:
 
 def _orders(columns, data: str, loss: str) -> dict[str, float]:
     """By factor, Spearman's correlation over pairs of different values."""
-    rows = _by_case(columns).get((data, loss))
-    return {} if rows is None else dict(zip(rows["factor"], rows[ORDER], strict=True))
+    rows = where(_by_case(columns).get((data, loss), {}), lambda row: row[ORDER] is not None)
+    return dict(zip(rows["factor"], rows[ORDER], strict=True)) if rows else {}
 
 
 def _matrices(columns, data: str, loss: str) -> dict[str, np.ndarray]:

@@ -37,7 +37,7 @@ class SeedsAgainstMethods(NamedStudy):
         "settings that stand in the table."
     )
     scores = ("reconstruction", "kl", *_grids.SCORES)
-    one_data = False
+    alike = ()
 
     def budgets(self):
         """Several models over their strengths and seeds."""

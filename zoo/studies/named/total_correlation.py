@@ -9,7 +9,7 @@ import numpy as np
 from zoo import datasets, runs
 from zoo.measure import information
 from zoo.studies.named import _figures, _grids
-from zoo.studies.named._numbers import difference, groups, has, known, numbers, where, word_of
+from zoo.studies.named._numbers import difference, groups, known, numbers, where, word_of
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 
@@ -67,6 +67,7 @@ class TotalCorrelation(NamedStudy):
         "dimension_wise_kl",
         "factor_vae_score",
     )
+    alike = ("data", "batch_size")
 
     def budgets(self):
         """FactorVAE at several γ, trained to several lengths."""
@@ -137,7 +138,8 @@ class TotalCorrelation(NamedStudy):
 
 def _least(columns) -> np.ndarray:
     """The least that the true TC of each run may be."""
-    return numbers(columns, TRUE) - (numbers(columns, EXCESS) if has(columns, EXCESS) else 0.0)
+    excess = [value or 0.0 for value in columns.get(EXCESS, [0.0])]
+    return numbers(columns, TRUE) - np.array(excess, np.float64)
 
 
 def _gap(above, below, name: str = TRUE) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -78,7 +78,7 @@ class UnsupervisedSelection(NamedStudy):
         "loses to the best run and gains over the mean one."
     )
     scores = ("udr", "elbo", "reconstruction", "kl", *_grids.SCORES)
-    one_data = False
+    alike = ()
 
     def budgets(self):
         """Several models over their strengths and seeds."""

@@ -40,7 +40,7 @@ class XYSquaresOverlap(NamedStudy):
         "Refuted: one of the two is below by two standard errors. Else: not shown. β-VAE's gaps are told beside."
     )
     scores = ("reconstruction", "kl", SCORE, "dci", "factor_vae_score")
-    one_data = False
+    alike = ("steps", "batch_size")
 
     def budgets(self):
         """Both models over spacings, and with the blurred loss; `"short"` has the model that the rule asks for."""
