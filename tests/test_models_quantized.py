@@ -558,6 +558,34 @@ def test_exports_draw_from_the_codebook(tmp_path, binary_digits):
             assert set(column) <= set(values)
 
 
+@pytest.mark.parametrize(
+    "cls", [*DISCRETE, models.Autoencoder, models.VAE], ids=lambda cls: cls.__name__
+)
+def test_a_single_latent_keeps_its_size_in_graphs(cls):
+    model = cls(SHAPE, 1, seed=0)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *SHAPE))])
+    def traced(images):
+        posterior = model.encode(images)
+        found = posterior.mean(), posterior.mode(), posterior.sample(seed=1), model(images)
+        assert [each.shape[1:] for each in found] == [(1,), (1,), (1,), SHAPE]
+        return found
+
+    images = black_and_white(4)
+    np.testing.assert_array_equal(traced(images)[0], model.encode(images).mean())
+
+
+def test_a_model_of_a_single_latent_of_two_values_is_exported(tmp_path):
+    model = models.QLAE(SHAPE, 1, values=2, seed=0)
+    model.export(tmp_path / "1")
+    loaded = tf.saved_model.load(tmp_path / "1").signatures
+    images = black_and_white(20)
+    codes = loaded["encode"](images=tf.constant(images))["mean"]
+    np.testing.assert_array_equal(codes, model.encode(images).mean())
+    drawn = loaded["sample"](n=tf.constant(50), seed=tf.constant(0))["latents"]
+    assert sorted(set(drawn.numpy().ravel())) == sorted(model.latent_values.ravel())
+
+
 def test_exports_are_measured_on_images_whose_codes_are_no_ties():
     model = linear(models.FSQAE, levels=2)  # a tie at 0, which black images give
     images = np.concatenate([np.zeros((3, *SHAPE)), black_and_white(5)]).astype("float32")
