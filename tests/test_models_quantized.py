@@ -378,7 +378,13 @@ def test_tripod_looks_at_the_layers_that_are_named():
     assert type(model).from_config(model.get_config()).penalized_layers == ("dense_1", "dense_0")
 
 
-@pytest.mark.parametrize("names", [["dense_9"], ["dense_0", "nothing"], []])
+def test_tripod_takes_the_name_of_a_single_layer():
+    model = models.Tripod(SHAPE, LATENTS, seed=0, penalized_layers="dense_0")
+    assert model.penalized_layers == ("dense_0",)
+    assert type(model).from_config(model.get_config()).penalized_layers == ("dense_0",)
+
+
+@pytest.mark.parametrize("names", [["dense_9"], ["dense_0", "nothing"], [], "dense_9", 3, [0]])
 def test_tripod_refuses_layers_that_are_not_there(names):
     with pytest.raises(ValueError, match="penalized_layers"):
         models.Tripod(SHAPE, LATENTS, penalized_layers=names)
