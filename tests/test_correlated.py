@@ -70,6 +70,11 @@ CASES = {
         lambda a, b, c: bell(a, b, 0.2) * bell(b, 1 - c, 0.4),
     ),
     "an observed confounder": ("b:*", 0.2, lambda a, b, c: bell(b, a, 0.2) * bell(b, c, 0.2)),
+    "an observed confounder of what falls": (
+        "b:-*",
+        0.4,
+        lambda a, b, c: bell(b, 1 - a, 0.4) * bell(b, 1 - c, 0.4),
+    ),
     "a hidden confounder": (
         "a+b+c",
         0.3,

@@ -26,7 +26,7 @@ class Correlated(Wrapped):
     What is tied is said as text, or as a list of texts whose probabilities are multiplied:
 
     - `"scale:x"`: the two rise together; `"scale:-x"`: one falls as the other rises;
-    - `"shape:*"`: an observed confounder, tied to each other factor;
+    - `"shape:*"`: an observed confounder, tied to each other factor; `"shape:-*"`: they fall as it rises;
     - `"scale+x+y"`: a hidden confounder c, uniform on [0, 1], which is near each of them: p is the integral over c of
       the product of exp(-(f_k - c)^2 / (2 strength^2)).
 
@@ -103,7 +103,7 @@ class Correlated(Wrapped):
             )
         one, other = (name.strip() for name in names)
         column, rising = self._column(one, text), not other.startswith("-")
-        if other == "*":
+        if other.removeprefix("-") == "*":
             able = [place for place, size in enumerate(self.factor_sizes) if size > 1]
             others = [place for place in able if place != column]
         else:
