@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,6 +166,10 @@ def test_model_centrality_of_runs_is_that_of_their_images(tmp_path):
         trained[-1].compile()
         trained[-1].save(folders[-1] / "model.keras")
     how = {"groups": 30, "images": 20, "samples": 100}
+    with pytest.raises(ValueError, match="`seed` must be an integer >= 0"):
+        comparison.model_centrality(folders, seed=-1)
+    with pytest.raises(ValueError, match=r"at least the number of latents, 3.*groups=2"):
+        comparison.model_centrality(folders, groups=2)
     found = comparison.model_centrality(folders, seed=3, **how)
     assert found == comparison.model_centrality(folders, seed=3, **how)
     assert found != comparison.model_centrality(folders, seed=4, **how)
@@ -194,6 +199,15 @@ def test_model_centrality_needs_continuous_latents_with_a_prior(tmp_path):
         comparison.model_centrality(folders)
     with pytest.raises(ValueError, match="`groups` must be an integer >= 1"):
         comparison.model_centrality(folders, groups=0)
+
+
+@pytest.mark.parametrize(
+    "compare", [comparison.udr, comparison.model_centrality, comparison.read_runs]
+)
+@pytest.mark.parametrize("folders", ["runs/a", Path("runs/a"), 3, [3, 4]])
+def test_a_single_folder_is_no_list_of_letters(compare, folders):
+    with pytest.raises(ValueError, match=r"Expected a list of paths\. Received: "):
+        compare(folders)
 
 
 def test_udr_takes_runs_of_one_kind(tmp_path):

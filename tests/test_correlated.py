@@ -70,6 +70,11 @@ CASES = {
         lambda a, b, c: bell(a, b, 0.2) * bell(b, 1 - c, 0.4),
     ),
     "an observed confounder": ("b:*", 0.2, lambda a, b, c: bell(b, a, 0.2) * bell(b, c, 0.2)),
+    "an observed confounder of what falls": (
+        "b:-*",
+        0.4,
+        lambda a, b, c: bell(b, 1 - a, 0.4) * bell(b, 1 - c, 0.4),
+    ),
     "a hidden confounder": (
         "a+b+c",
         0.3,
@@ -201,12 +206,15 @@ def test_a_model_is_trained_and_scored_on_correlated_factors(tmp_path):
         ({"ties": "a:b:c"}, "A tie is a text"),
         ({"ties": [3]}, "A tie is a text.*Received: 3"),
         ({"ties": []}, "Expected ties such as"),
+        ({"ties": 3}, "Expected ties such as.*Received: ties=3"),
+        ({"ties": None}, "Expected ties such as.*Received: ties=None"),
+        ({"ties": {"a:b": 0.4}}, "Expected ties such as.*Received: ties={'a:b': 0.4}"),
         ({"ties": "a:a"}, "two different factors. Received: 'a:a'"),
         ({"ties": "a+b+a"}, "Expected different factors"),
         ({"ties": "a:d"}, 'Factor "d" has a single value'),
         (
             {"ties": "a:b", "strength": 0},
-            "`strength` must be a number above 0. Received: strength=0",
+            "`strength` must be a number above 0, from .* Received: strength=0",
         ),
         ({"ties": "a:b", "strength": float("nan")}, "strength=nan"),
         (
@@ -214,11 +222,63 @@ def test_a_model_is_trained_and_scored_on_correlated_factors(tmp_path):
             "`strength` must be a number, or one for each of 1 ties",
         ),
         ({"ties": ["a:b", "b:c"], "strength": [0.1]}, "one for each of 2 ties"),
+        ({"ties": ["a:b", "b:c"], "strength": [0.1, [0.2]]}, r"strength=\[0.2\]"),
+        ({"ties": "a:b", "strength": 1e-200}, "from 1e-06 to 1e\\+06. Received: strength=1e-200"),
+        ({"ties": "a+b", "strength": 1e300}, "from 1e-06 to 1e\\+06. Received: strength=1e\\+300"),
     ],
 )
 def test_wrong_ties_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         Correlated(Factors(3, 4, 5, 1), **arguments)
+
+
+@pytest.mark.parametrize("ties", ["a:b", "a:-b", "a+b+c", "a:*"])
+@pytest.mark.parametrize("strength", [1e-6, 1e-3, 1e3, 1e6])
+def test_ties_of_any_strength_are_probabilities(ties, strength):
+    p = Correlated(Factors(3, 5, 2), ties, strength).probabilities()
+    assert p.sum() == pytest.approx(1)
+    if strength < 1:  # only what is nearest is left
+        assert p.max() > 1 / 10
+    else:
+        np.testing.assert_allclose(p, 1 / 30, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [0.003, 0.1, 0.7, 30.0])
+@pytest.mark.parametrize("sizes", [(2, 5), (3, 4, 6)])
+def test_a_hidden_cause_is_integrated_out(sizes, sigma):
+    found = _correlations.of_hidden_cause(sizes, range(len(sizes)), sigma).logs
+    for levels in itertools.product(*map(range, sizes)):
+        f = np.array([level / (size - 1) for level, size in zip(levels, sizes, strict=True)])
+        nearest = np.clip(f.mean(), 0, 1)
+        largest = -((f - nearest) ** 2).sum() / (2 * sigma**2)
+
+        def of(c, f=f, largest=largest):
+            return np.exp(-((f - c) ** 2).sum() / (2 * sigma**2) - largest)
+
+        near = [np.clip(nearest + sign * 8 * sigma, 0, 1) for sign in (-1, 1)]
+        expected = largest + np.log(integrate.quad(of, *near)[0])
+        assert found[levels] == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_a_hidden_cause_of_all_factors_needs_no_more_memory_than_their_combinations():
+    data = Correlated("shapes2d", "shape+scale+orientation+x+y", 0.3)
+    [tie] = data.correlations
+    assert tie.logs.shape == data.factor_sizes
+    ends = integrate.quad(lambda c: np.prod([bell(f, c, 0.3) for f in (0, 1, 0, 1, 0)]), 0, 1)[0]
+    assert tie.logs[0, -1, 0, -1, 0] == pytest.approx(np.log(ends), abs=1e-6)
+
+
+def test_images_without_factors_have_no_ties():
+    with pytest.raises(ValueError, match=r'a dataset with factors\. Received: "arrays"'):
+        Correlated(np.zeros((4, 8, 8, 1), "uint8"), "a:b")
+
+
+def test_lists_of_ties_and_strengths_may_be_arrays():
+    one, other = (
+        Correlated(Factors(3, 4, 5), make(["a:b", "b:c"]), make([0.2, 0.4]))
+        for make in (list, np.array)
+    )
+    np.testing.assert_array_equal(one.probabilities(), other.probabilities())
 
 
 def test_joined_correlations_have_no_factor_in_common():

@@ -269,8 +269,9 @@ def test_traversals_need_every_combination(model, labelled):
             r"`train_samples` must be several values, such as \(100, 1000, 10000\)",
         ),
         ("mig, sapp", 'Unknown metric "sapp"'),
-        (["mig", "mig(bins=7)"], "Expected each metric once"),
-        (["udr"], 'Unknown metric "udr"'),
+        (["mig", "mig(bins=7)"], "Expected each metric once.*another rule of one in a call"),
+        ("mig,model_centrality(groups=9)", r"zoo.comparison.model_centrality\(folders\)"),
+        (["udr"], r'Unknown metric "udr" .* zoo.comparison.udr\(folders\)'),
     ],
 )
 def test_bad_calls_are_known_before_any_work(monkeypatch, model, labelled, metrics, message):

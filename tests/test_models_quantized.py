@@ -378,7 +378,13 @@ def test_tripod_looks_at_the_layers_that_are_named():
     assert type(model).from_config(model.get_config()).penalized_layers == ("dense_1", "dense_0")
 
 
-@pytest.mark.parametrize("names", [["dense_9"], ["dense_0", "nothing"], []])
+def test_tripod_takes_the_name_of_a_single_layer():
+    model = models.Tripod(SHAPE, LATENTS, seed=0, penalized_layers="dense_0")
+    assert model.penalized_layers == ("dense_0",)
+    assert type(model).from_config(model.get_config()).penalized_layers == ("dense_0",)
+
+
+@pytest.mark.parametrize("names", [["dense_9"], ["dense_0", "nothing"], [], "dense_9", 3, [0]])
 def test_tripod_refuses_layers_that_are_not_there(names):
     with pytest.raises(ValueError, match="penalized_layers"):
         models.Tripod(SHAPE, LATENTS, penalized_layers=names)
@@ -556,6 +562,34 @@ def test_exports_draw_from_the_codebook(tmp_path, binary_digits):
     ):
         for column, values in zip(latents.numpy().T, model.latent_values, strict=True):
             assert set(column) <= set(values)
+
+
+@pytest.mark.parametrize(
+    "cls", [*DISCRETE, models.Autoencoder, models.VAE], ids=lambda cls: cls.__name__
+)
+def test_a_single_latent_keeps_its_size_in_graphs(cls):
+    model = cls(SHAPE, 1, seed=0)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *SHAPE))])
+    def traced(images):
+        posterior = model.encode(images)
+        found = posterior.mean(), posterior.mode(), posterior.sample(seed=1), model(images)
+        assert [each.shape[1:] for each in found] == [(1,), (1,), (1,), SHAPE]
+        return found
+
+    images = black_and_white(4)
+    np.testing.assert_array_equal(traced(images)[0], model.encode(images).mean())
+
+
+def test_a_model_of_a_single_latent_of_two_values_is_exported(tmp_path):
+    model = models.QLAE(SHAPE, 1, values=2, seed=0)
+    model.export(tmp_path / "1")
+    loaded = tf.saved_model.load(tmp_path / "1").signatures
+    images = black_and_white(20)
+    codes = loaded["encode"](images=tf.constant(images))["mean"]
+    np.testing.assert_array_equal(codes, model.encode(images).mean())
+    drawn = loaded["sample"](n=tf.constant(50), seed=tf.constant(0))["latents"]
+    assert sorted(set(drawn.numpy().ravel())) == sorted(model.latent_values.ravel())
 
 
 def test_exports_are_measured_on_images_whose_codes_are_no_ties():

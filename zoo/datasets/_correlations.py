@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from scipy import special
 
 from zoo.datasets import _random
-
-CAUSES = 1000  # steps of the midpoint rule over a hidden cause
 
 
 class Correlation(NamedTuple):
@@ -48,20 +47,22 @@ def of_two(
 def of_hidden_cause(sizes: Sequence[int], columns: Iterable[int], strength: float) -> Correlation:
     """Log of the integral over c from 0 to 1 of the product of exp(-(f_k - c)^2 / (2 strength^2)).
 
+    The product is exp(-(sum_k (f_k - m)^2 + n (c - m)^2) / (2 strength^2)), m the mean of the n factors: a bell in c,
+    whose integral is a difference of error functions.
+
     Example:
         >>> of_hidden_cause((2, 2), (0, 1), strength=0.5).logs.argmax(axis=1)
         array([0, 1])
     """
     columns = tuple(sorted(columns))
-    causes = (np.arange(CAUSES) + 0.5) / CAUSES
-    logs = np.zeros((CAUSES, *(1 for _ in columns)))
-    for place, column in enumerate(columns):
-        of_factor = -((scaled(sizes[column]) - causes[:, None]) ** 2) / (2 * strength**2)
-        shape = [CAUSES, *(1 for _ in columns)]
-        shape[1 + place] = -1
-        logs = logs + of_factor.reshape(shape)
-    largest = logs.max(axis=0)
-    return Correlation(columns, largest + np.log(np.exp(logs - largest).mean(axis=0)))
+    count = len(columns)
+    values = np.meshgrid(*(scaled(sizes[column]) for column in columns), indexing="ij", sparse=True)
+    mean = sum(values) / count
+    apart = sum((value - mean) ** 2 for value in values)
+    rate = math.sqrt(count / 2) / strength
+    below_one = special.erf(rate * (1 - mean)) + special.erf(rate * mean)
+    width = math.log(math.sqrt(math.pi) / (2 * rate))
+    return Correlation(columns, -apart / (2 * strength**2) + np.log(below_one) + width)
 
 
 def weights(factors: np.ndarray, correlations: Iterable[Correlation]) -> np.ndarray:

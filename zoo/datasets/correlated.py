@@ -11,6 +11,8 @@ from zoo.datasets._wrapped import Wrapped
 from zoo.utils import registry
 from zoo.utils.checks import is_number
 
+LEAST, MOST = 1e-6, 1e6  # of a strength; beyond, squares are no numbers, and ties no other ones
+
 
 class Correlated(Wrapped):
     """Any dataset in whose training batches some factors hang together; all else sees every image alike.
@@ -24,7 +26,7 @@ class Correlated(Wrapped):
     What is tied is said as text, or as a list of texts whose probabilities are multiplied:
 
     - `"scale:x"`: the two rise together; `"scale:-x"`: one falls as the other rises;
-    - `"shape:*"`: an observed confounder, tied to each other factor;
+    - `"shape:*"`: an observed confounder, tied to each other factor; `"shape:-*"`: they fall as it rises;
     - `"scale+x+y"`: a hidden confounder c, uniform on [0, 1], which is near each of them: p is the integral over c of
       the product of exp(-(f_k - c)^2 / (2 strength^2)).
 
@@ -36,10 +38,11 @@ class Correlated(Wrapped):
     Args:
         data: anything that `zoo.datasets.load` takes, with factors.
         ties: which factors are tied, a text or several.
-        strength: above 0, for all ties, or one for each.
+        strength: from 1e-6 to 1e6, for all ties, or one for each.
 
     Raises:
-        ValueError: there is no such factor or dataset, a factor has a single value, or a strength is not above 0.
+        ValueError: there is no such factor or dataset, a factor has a single value, the data have no factors, or
+            a tie or strength is not as described.
 
     Example:
         >>> data = Correlated("shapes2d", "scale:x", 0.2)
@@ -63,9 +66,14 @@ class Correlated(Wrapped):
         strength: float | Sequence[float] = 0.2,
     ):
         super().__init__(load(data))
+        if not self.factor_names:
+            raise ValueError(
+                f'Expected a dataset with factors. Received: "{self.data.name}", which has none. '
+                "Pass (images, factors)."
+            )
         self.part = self.data.part
         self.image_shape, self.image_dtype = self.data.image_shape, self.data.image_dtype
-        texts = [ties] if isinstance(ties, str) else list(ties)
+        texts = _texts(ties)
         found = [
             self._tied(text, value)
             for text, value in zip(texts, _strengths(strength, len(texts)), strict=True)
@@ -74,8 +82,6 @@ class Correlated(Wrapped):
             *self.data.correlations,
             *(tie for of_text in found for tie in of_text),
         )
-        if not found:
-            raise ValueError(f"Expected ties such as 'scale:x'. Received: ties={ties!r}")
 
     def probabilities(self) -> np.ndarray:
         """How probable each image is in `batches`, `(len,)`."""
@@ -97,7 +103,7 @@ class Correlated(Wrapped):
             )
         one, other = (name.strip() for name in names)
         column, rising = self._column(one, text), not other.startswith("-")
-        if other == "*":
+        if other.removeprefix("-") == "*":
             able = [place for place, size in enumerate(self.factor_sizes) if size > 1]
             others = [place for place in able if place != column]
         else:
@@ -118,14 +124,33 @@ class Correlated(Wrapped):
         return column
 
 
+def _texts(ties: str | Sequence[str]) -> list[str]:
+    """Each tie."""
+    texts = [ties] if isinstance(ties, str) else _items(ties)
+    if not texts:
+        raise ValueError(
+            f"Expected ties such as 'scale:x', a text or a list of them. Received: ties={ties!r}"
+        )
+    return texts
+
+
 def _strengths(strength: float | Sequence[float], count: int) -> list[float]:
     """One for each of `count` ties, checked."""
-    given = [strength] * count if is_number(strength) else strength
-    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != count:
+    given = [strength] * count if is_number(strength) else _items(strength)
+    if len(given) != count:
         raise ValueError(
             f"`strength` must be a number, or one for each of {count} ties. Received: strength={strength!r}"
         )
     for value in given:
-        if not is_number(value) or not 0 < value < np.inf:
-            raise ValueError(f"`strength` must be a number above 0. Received: strength={value!r}")
+        if not is_number(value) or not LEAST <= value <= MOST:
+            raise ValueError(
+                f"`strength` must be a number above 0, from {LEAST:g} to {MOST:g}. Received: strength={value!r}"
+            )
     return [float(value) for value in given]
+
+
+def _items(value: Any) -> list:
+    """Those of a list, a tuple or an array; of anything else none."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return list(value) if isinstance(value, list | tuple) else []

@@ -3,9 +3,8 @@
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-tfd = tfp.distributions
+from zoo.models._point import Point
 
 
 def nearest(continuous: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
@@ -60,7 +59,7 @@ def straight_through(continuous: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     return tf.stop_gradient(values) + (continuous - tf.stop_gradient(continuous))
 
 
-class Quantized(tfd.Deterministic):
+class Quantized(Point):
     """All of q(z|x) at values of a codebook, with a straight-through gradient.
 
     Args:

@@ -15,6 +15,27 @@ HALVED = ("float16", "bfloat16")
 LEAST = 1e-10  # of what is divided by
 
 
+def layer_names(names: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names of layers as they were given, one or several, or None.
+
+    Raises:
+        ValueError: they are no texts.
+
+    Example:
+        >>> layer_names("dense_0"), layer_names(["dense_0", "dense_1"])
+        (('dense_0',), ('dense_0', 'dense_1'))
+    """
+    if names is None:
+        return None
+    given = [names] if isinstance(names, str) else names
+    if not isinstance(given, list | tuple) or not all(isinstance(name, str) for name in given):
+        raise ValueError(
+            "`penalized_layers` must be names of the decoder's layers, such as ['dense_0'], or None. "
+            f"Received: penalized_layers={names!r}"
+        )
+    return tuple(given)
+
+
 def hidden_layers(decoder: keras.Model, names: Sequence[str] | None = None) -> keras.Model:
     """A network from latents to the outputs of a decoder's layers.
 

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from zoo.models._point import Point
 from zoo.models._terms import ElboTerms
 from zoo.models.vae import VAE
 
@@ -53,7 +54,7 @@ class Autoencoder(VAE):
 
     def posterior(self, encoder_outputs: tf.Tensor) -> tfd.Distribution:
         """All of q(z|x) at the code: `(batch, latent_dim)`."""
-        return tfd.Independent(tfd.Deterministic(encoder_outputs), 1)
+        return tfd.Independent(Point(encoder_outputs), 1)
 
     def posterior_tensors(self, posterior: tfd.Distribution) -> dict[str, tf.Tensor]:
         """The code; a log variance would be minus infinity."""

@@ -70,13 +70,13 @@ class Tripod(FSQAE):
         *,
         information_weight: float | Schedule = 1e-4,
         hessian_weight: float | Schedule = 1e-2,
-        penalized_layers: Sequence[str] | None = None,
+        penalized_layers: str | Sequence[str] | None = None,
         **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
         self.information_weight = check_weight("information_weight", information_weight)
         self.hessian_weight = check_weight("hessian_weight", hessian_weight)
-        self.penalized_layers = None if penalized_layers is None else tuple(penalized_layers)
+        self.penalized_layers = _hessian.layer_names(penalized_layers)
         _hessian.hidden_layers(self.decoder, self.penalized_layers)
 
     def tracked(self) -> list[str]:

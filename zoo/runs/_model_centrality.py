@@ -30,7 +30,7 @@ def model_centrality(
 
     Args:
         folders: of at least two runs, whose models have continuous latents with a prior.
-        groups: of images of each model; latents take turns.
+        groups: of images of each model; latents take turns, so that there are at least as many groups.
         images: of a group.
         samples: images of each model in which nothing is shared.
         seed: of the draws.
@@ -55,10 +55,15 @@ def model_centrality(
     check_integer("groups", groups, least=1)
     check_integer("images", images, least=2)
     check_integer("samples", samples, least=2)
-    folders = [files.path_of(folder) for folder in folders]
+    check_integer("seed", seed, least=0)
+    folders = files.paths_of(folders)
     runs.alike(folders)
     models = [runs.load(folder) for folder in folders]
     latents = _latents(models[0])
+    if groups < latents:
+        raise ValueError(
+            f"`groups` must be at least the number of latents, {latents}, which take turns. Received: groups={groups}"
+        )
     fixed = np.arange(groups) % latents
     shown = progress.bar(iterable=models, desc="draw", unit="model", disable=not show_progress)
     codes, any_codes = [], []

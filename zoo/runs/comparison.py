@@ -95,7 +95,7 @@ def read_runs(folders: Iterable[str | os.PathLike]) -> dict[str, list]:
 
         Where runs differ in their models, `beta` is None for those without; in a `trade_off` they make a group.
     """
-    return columns_of(_read(files.path_of(folder)) for folder in folders)
+    return columns_of(_read(folder) for folder in files.paths_of(folders))
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, list]:
@@ -144,7 +144,7 @@ def udr(
 
     Reference: Duan et al., Unsupervised Model Selection for Variational Disentangled Representation Learning, 2020.
     """
-    folders = [files.path_of(folder) for folder in folders]
+    folders = files.paths_of(folders)
     config = runs.alike(folders)
     data = datasets.load(config.data)
     how = {"samples": samples, "seed": seed, "show_progress": show_progress}

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,24 @@ def path_of(path: str | os.PathLike) -> Path:
         (True, PosixPath('runs'))
     """
     return Path(os.path.expanduser(path))
+
+
+def paths_of(paths: Iterable[str | os.PathLike]) -> list[Path]:
+    """Several paths as the user means them; see `path_of`.
+
+    Raises:
+        ValueError: it is a single path, whose letters would be taken for paths, or no paths at all.
+
+    Example:
+        >>> paths_of("runs")
+        Traceback (most recent call last):
+        ValueError: Expected a list of paths. Received: 'runs'
+    """
+    is_one = isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable)
+    found = [] if is_one else list(paths)
+    if is_one or not all(isinstance(path, str | os.PathLike) for path in found):
+        raise ValueError(f"Expected a list of paths. Received: {(paths if is_one else found)!r}")
+    return [path_of(path) for path in found]
 
 
 def target_of(path: str | os.PathLike) -> Path:

@@ -27,6 +27,7 @@ GIVEN = {
     "traversals": "they are drawn from the dataset",
     "log_variances": "they are those of the model",
 }
+OF_SEVERAL = ("udr", "model_centrality")  # models, which an evaluation of one has not
 
 
 def metric_names(metrics: str | Iterable[str] | None, data) -> list[str]:
@@ -38,7 +39,10 @@ def metric_names(metrics: str | Iterable[str] | None, data) -> list[str]:
         return _all_for(data)
     called = {name: function for name, function, _ in map(parsed, names)}
     if len(called) < len(names):
-        raise ValueError(f"Expected each metric once. Received: {', '.join(names)}.")
+        raise ValueError(
+            "Expected each metric once, since scores go by its name; take another rule of one in a call of its own. "
+            f"Received: {', '.join(names)}."
+        )
     needing = [name for name, function in called.items() if least_factors(function)]
     if needing and not data.factor_names:
         raise ValueError(
@@ -102,6 +106,11 @@ def _split(text: str) -> list[str]:
 def parsed(metric: str) -> tuple[str, Callable, dict[str, Any]]:
     """Name, function and all arguments but codes, factors and the seed, of a metric's name or call."""
     name, positional, named = registry.parse_call(metric)
+    if name in OF_SEVERAL:
+        raise ValueError(
+            f'Unknown metric "{name}" of a single model: it compares several. Call zoo.comparison.{name}(folders) with '
+            f"the folders of their runs. Received: {metric}"
+        )
     function = registry.get("metrics", name)
     arguments = inspect.signature(function).parameters.values()
     defaults = {

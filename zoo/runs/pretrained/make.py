@@ -82,7 +82,7 @@ def make(
         registry.check_known("precision", precision, PRECISIONS)
     if precisions:
         need("ai_edge_litert", extra="litert")  # known before minutes of work
-    rule, candidates = _candidates([files.path_of(folder) for folder in folders], rule)
+    rule, candidates = _candidates(files.paths_of(folders), rule)
     best = max(candidates, key=lambda run: run.value)
     model = export.float32_copy(runs.load(best.folder))
     data = datasets.load(best.config.data)

@@ -1,5 +1,7 @@
 """Figures of named studies: small, with units, told apart by marker as well as by colour."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,7 +29,13 @@ NAMES = {
     "iwae": "IWAE",
 }
 SYMBOLS = {"beta_vae": ("beta", "β"), "factor_vae": ("gamma", "γ")}
-SCORE_NAMES = {**SCORES, "udr": "UDR"}
+SCORE_NAMES = {
+    **SCORES,
+    "udr": "UDR",
+    "true_tc": "true TC (nats)",
+    "dimension_wise_kl": "dimension-wise KL (nats)",
+}
+LETTERS = 10  # of a group's name, beside others
 
 
 def panels(rows: int = 1, columns: int = 1, width: float = 3.4, height: float = 2.5) -> tuple:
@@ -115,8 +123,8 @@ def by_group(columns, scores, group: str, names=None, x: str = "") -> Figure:
                 shift = np.linspace(-0.15, 0.15, len(found)) if len(found) > 1 else [0.0]
                 panel.scatter(place + np.asarray(shift), found, s=14, zorder=2, **look(place))
                 panel.hlines(found.mean(), place - 0.3, place + 0.3, color="0.5", zorder=1)
-        told = [str((names or NAMES).get(value, value)) for value in parts]
-        turned = max(map(len, told)) > 5
+        told = [textwrap.fill(str((names or NAMES).get(value, value)), LETTERS) for value in parts]
+        turned = max(len(line) for name in told for line in name.splitlines()) > LETTERS
         panel.set_xticks(range(len(parts)), told, rotation=90 if turned else 0)
         label(panel, x, SCORE_NAMES.get(score, score))
     return figure
