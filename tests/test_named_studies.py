@@ -519,6 +519,15 @@ def test_the_gap_at_equal_reconstruction():
     assert "+0.120 ± 0.014" in named.get("factor_vae_and_beta_vae").judge(columns).because
 
 
+def test_a_gap_that_leans_on_one_point_errs_as_this_point():
+    """A seed's variance is 2e-4. All at 40 nats lean on two runs: √(2e-4 / 2) = .01; at 45 by three quarters on
+    these, by one on the other two: √(2e-4 · (.5625 + .0625) / 2) = .0079057."""
+    columns = factor_vae_and_beta_vae("shown")
+    for place, error in ((40.0, 0.01), (45.0, 0.0079057)):
+        columns["reconstruction"][-3:] = [place] * 3
+        assert trade_off.gaps_of(columns)[1] == pytest.approx(error, rel=1e-4)
+
+
 def test_a_run_beyond_the_line_is_left_out():
     columns = factor_vae_and_beta_vae("shown")
     columns["reconstruction"][-1] = 70.0

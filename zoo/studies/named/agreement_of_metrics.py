@@ -31,7 +31,7 @@ class AgreementOfMetrics(NamedStudy):
         "one data set harder than another would pass for agreement. Shown: Spearman's correlation is above 0 with "
         f"p < {SURE} over at least {LEAST_RUNS} runs. Refuted: it is below 0 with p < {SURE} over as many. Else: not "
         "shown. Runs of one setting are alike, which makes p too small: the correlation within settings, each "
-        "setting's mean taken off, is told beside it."
+        "setting's mean taken off, is told beside it. How far from perfect the correlation is, is told and not judged."
     )
     scores = ("reconstruction", "kl", *_grids.MANY_SCORES)
     alike = ()

@@ -37,8 +37,9 @@ class FactorVAEAndBetaVAE(NamedStudy):
         "β-VAE's mean score is a line over its mean reconstruction, one point for each β, of which a VAE is 1. The gap "
         "of a FactorVAE run is its score less that line at the run's own reconstruction; runs more than 5 % beyond the "
         "line's ends are left out, and those nearer are set beside the end. "
-        "Shown: the mean gap is above 0 by two standard errors (those of the gaps, and of β-VAE's scores about their "
-        "means, added). Refuted: it is below 0 by as many. Else, or with fewer than three runs left: not shown."
+        "Shown: the mean gap is above 0 by two standard errors (that of the gaps and that of the line where they lie, "
+        "from β-VAE's scores about their means, in quadrature). Refuted: it is below 0 by as many. "
+        "Else, or with fewer than three runs left: not shown."
     )
     scores = ("reconstruction", "kl", *_grids.SCORES)
     alike = TRAINING
@@ -85,7 +86,10 @@ class FactorVAEAndBetaVAE(NamedStudy):
 
 
 def gaps_of(columns) -> tuple[np.ndarray, float]:
-    """Each FactorVAE run's score above β-VAE's line, and the standard error of that line.
+    """Each FactorVAE run's score above β-VAE's line, and the standard error of the line's mean at these runs.
+
+    Each of its points errs by a seed's standard deviation, that of all β-VAE runs about their means, over the root of
+    its runs; and counts as much as the gaps lean on it.
 
     Raises:
         ValueError: there are no runs of β-VAE or of FactorVAE.
@@ -114,8 +118,12 @@ def gaps_of(columns) -> tuple[np.ndarray, float]:
     inside = (x[0] * (1 - NEAR) <= at) & (at <= x[-1] * (1 + NEAR))
     rest = np.concatenate([each - mean for _, mean, each in curve])
     free = len(rest) - len(curve)
-    spread = float(np.sqrt((rest**2).sum() / free / len(rest))) if free else np.inf
-    return scores[inside] - np.interp(at[inside], x, y), spread
+    if not free or not inside.any():
+        return scores[inside] - np.interp(at[inside], x, y), np.inf
+    leans = np.stack([np.interp(at[inside], x, one) for one in np.eye(len(x))], axis=-1)
+    runs = np.array([len(each) for _, _, each in curve])
+    spread = np.sqrt((rest**2).sum() / free * (leans.mean(axis=0) ** 2 / runs).sum())
+    return scores[inside] - leans @ y, float(spread)
 
 
 def _with_beta(columns) -> dict[str, list]:
