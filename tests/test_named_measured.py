@@ -1,4 +1,4 @@
-"""Named studies that measure: perceived distances, and densities of grey images."""
+"""Named studies that measure: perceived distances, total correlation, and densities of grey images."""
 
 from pathlib import Path
 
@@ -7,10 +7,12 @@ import pytest
 from scipy import integrate, linalg
 
 import zoo
+from zoo.measure import information
 from zoo.studies import named
 from zoo.studies.named import ContinuousBernoulli, PerceivedDistances, _grey
 from zoo.studies.named import continuous_bernoulli as grey_study
 from zoo.studies.named import perceived_distances as distance_study
+from zoo.studies.named import total_correlation as tc_study
 from zoo.studies.named._numbers import columns_of, groups, where
 
 FACTORS = ("x_R", "y_R", "x_G", "y_G", "x_B", "y_B")
@@ -232,3 +234,32 @@ def test_every_cell_has_images_held_out():
     for budget in ContinuousBernoulli().budgets().values():
         cells = columns_of({"data": cell.config.data} for cell in budget.study.cells())
         assert set(groups(cells, "data")) <= set(grey_study.HELD_OUT)
+
+
+@pytest.mark.filterwarnings(r"ignore:I\(x; z\) of N")
+@pytest.mark.parametrize(("width", "least", "most"), [(0.8, 0.0, 0.1), (0.02, 2.0, 3.0)])
+def test_true_total_correlation_of_some_images_brackets_that_of_all(
+    width, least, most, monkeypatch
+):
+    """Of wide posteriors a tenth of the images tell all, of narrow ones what log of their number cuts off is open."""
+    count, some = 5000, 500
+    one = np.random.default_rng(0).normal(size=(count, 2)) @ [[1.0, 0.6], [0.0, 0.8]]
+    table = one, np.full_like(one, 2 * np.log(width))
+
+    def parts(model, data, samples):
+        assert samples == some
+        return information.gaussian_kl_parts(*(each[:some] for each in table), draws=None)
+
+    monkeypatch.setattr(tc_study, "IMAGES", some)
+    monkeypatch.setattr(tc_study.information, "kl_parts", parts)
+    monkeypatch.setattr(tc_study.datasets, "load", lambda name: range(count))
+    monkeypatch.setattr(tc_study.runs, "load", lambda folder: None)
+    monkeypatch.setattr(tc_study.runs, "load_config", lambda folder: tc_study)
+    monkeypatch.setattr(tc_study.runs, "read_history", lambda folder: [{}])
+    monkeypatch.setattr(tc_study, "data", "grid", raising=False)
+    found = tc_study.parts_of(Path())
+    truth = information.gaussian_kl_parts(*table, draws=2000).total_correlation
+    top, range_ = found[tc_study.TRUE], found[tc_study.EXCESS]
+    noise = 4 * truth.standard_error + 0.05
+    assert top - range_ - noise < truth.value < top + noise
+    assert least <= range_ <= most

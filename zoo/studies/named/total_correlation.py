@@ -20,8 +20,8 @@ IMAGES = 200_000
 def parts_of(folder: Path) -> dict[str, float]:
     """A run's KL divergence taken apart, nats, and what its discriminator says at the end of training.
 
-    Of N images I(x; z) is log N at most, and the total correlation is too large by what it lacks: at most by what
-    log of the number of all images leaves open, which is told beside it.
+    Of N images I(x; z) is log N at most, and the total correlation is too large by what it lacks. That is at most what
+    log of the number of all images leaves open, and on average at most `KLParts.excess`: the less is told beside it.
     """
     model, config = runs.load(folder), runs.load_config(folder)
     data = datasets.load(config.data)
@@ -32,7 +32,7 @@ def parts_of(folder: Path) -> dict[str, float]:
     left = math.log(len(data)) - parts.mutual_information.value
     found = {
         TRUE: parts.total_correlation.value,
-        EXCESS: max(0.0, left) if parts.images < len(data) else 0.0,
+        EXCESS: max(0.0, min(left, parts.excess)) if parts.images < len(data) else 0.0,
         "mutual_information": parts.mutual_information.value,
         "dimension_wise_kl": parts.dimension_wise_kl.value,
     }
