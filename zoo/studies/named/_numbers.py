@@ -107,6 +107,21 @@ def difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
     return gap, float(math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
 
 
+def leads(
+    columns: Columns, name: str, score: str, beside: Sequence[float]
+) -> list[tuple[float, float, float]]:
+    """For each value of a setting: it, its runs' mean score less that of `beside`, and the difference's standard error.
+
+    Example:
+        >>> leads({"beta": [4, 4], "mig": [2.0, 4.0]}, "beta", "mig", beside=[1.0, 1.0])
+        [(4, 2.0, 1.0)]
+    """
+    return [
+        (value, *difference(numbers(rows, score), beside))
+        for value, rows in groups(columns, name).items()
+    ]
+
+
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
     """Spearman's correlation and its p-value; 0 and 1 for fewer than three pairs, or where one does not vary.
 

@@ -53,7 +53,7 @@ def write(
         ValueError: rows that the rule needs are missing. Nothing is written.
     """
     columns = _table.checked(columns, named.scores, named.alike)
-    verdict = judged(named, columns)
+    verdict = _table.read_by(named.judge, columns)
     tables = _table.read_by(named.tables, columns)
     drawn = _table.read_by(named.figures, columns)
     folder.mkdir(parents=True, exist_ok=True)

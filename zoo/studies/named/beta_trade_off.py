@@ -2,9 +2,9 @@
 
 from zoo.studies.named import _figures, _grids
 from zoo.studies.named._numbers import (
-    difference,
     groups,
     known,
+    leads,
     numbers,
     rank_correlation,
     where,
@@ -55,11 +55,7 @@ class BetaTradeOff(NamedStudy):
             )
         rank, p = rank_correlation(numbers(runs, "beta"), numbers(runs, "reconstruction"))
         one = numbers(by_beta[1], SCORE)
-        gaps = {
-            beta: difference(numbers(rows, SCORE), one)
-            for beta, rows in by_beta.items()
-            if beta != 1
-        }
+        gaps = {beta: gap for beta, *gap in leads(runs, "beta", SCORE, one) if beta != 1}
         best = max(gaps, key=lambda beta: gaps[beta][0])
         words = {beta: word_of(*gap) for beta, gap in gaps.items() if beta > 1}
         costs = p < 0.05

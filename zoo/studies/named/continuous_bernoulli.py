@@ -12,6 +12,7 @@ from zoo.studies.named._numbers import (
     groups,
     has,
     known,
+    leads,
     mean_and_std,
     numbers,
     where,
@@ -230,8 +231,8 @@ def _gains(columns) -> list[tuple[float, float, float]]:
     by_beta = groups(columns, "beta")
     if 1 not in by_beta or len(by_beta) < 2:
         raise ValueError("Expected runs with beta = 1 and another. Received: not both.")
-    one = numbers(by_beta.pop(1), DENSITY)
-    return [(beta, *difference(numbers(rows, DENSITY), one)) for beta, rows in by_beta.items()]
+    others = where(columns, lambda row: row["beta"] != 1)
+    return leads(others, "beta", DENSITY, numbers(by_beta[1], DENSITY))
 
 
 def _word_of_gains(

@@ -8,7 +8,7 @@ import tensorflow as tf
 from zoo import datasets, runs
 from zoo.measure import evaluation
 from zoo.studies.named import _figures
-from zoo.studies.named._numbers import difference, groups, known, numbers, where
+from zoo.studies.named._numbers import groups, known, leads, numbers, where
 from zoo.studies.named._pools import TRAINING
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
@@ -65,9 +65,12 @@ class LearnedSigma(NamedStudy):
         """From the learned σ beside the RMSE, and from the leads of every β."""
         learned, by_hand = parts_of(columns)
         off = numbers(learned, "sigma") / numbers(learned, "rmse") - 1
-        every = {place: leads_of(learned, by_hand, score) for place, score in PLACES.items()}
-        leads = {place: max(found, key=lambda lead: lead[1]) for place, found in every.items()}
-        highest = [gap + 2 * error for _, gap, error in leads.values()]
+        every = {
+            place: leads(by_hand, "beta", score, numbers(learned, score))
+            for place, score in PLACES.items()
+        }
+        best = {place: max(found, key=lambda lead: lead[1]) for place, found in every.items()}
+        highest = [gap + 2 * error for _, gap, error in best.values()]
         lowest = [gap - 2 * error for found in every.values() for _, gap, error in found]
         if abs(off.mean()) > FAR or max(lowest) > MARGIN:
             word = REFUTED
@@ -75,7 +78,7 @@ class LearnedSigma(NamedStudy):
             word = SHOWN if abs(off).max() <= NEAR and max(highest) < MARGIN else NOT_SHOWN
         told = "; ".join(
             f"on {place}, β = {beta:g}, {gap:+.2f} ± {error:.2f} nats (standard error)"
-            for place, (beta, gap, error) in leads.items()
+            for place, (beta, gap, error) in best.items()
         )
         return Verdict(
             word,
@@ -132,14 +135,6 @@ def parts_of(columns) -> tuple[dict[str, list], dict[str, list]]:
         known(where(columns, model="vae"), *needed, what="runs of vae"),
         known(where(columns, model="beta_vae"), "beta", *needed, what="runs of beta_vae"),
     )
-
-
-def leads_of(learned, by_hand, score: str) -> list[tuple[float, float, float]]:
-    """For each β its value, the lead of its mean score over the learned σ, and the lead's standard error."""
-    return [
-        (beta, *difference(numbers(rows, score), numbers(learned, score)))
-        for beta, rows in groups(by_hand, "beta").items()
-    ]
 
 
 def bounds_of(folder: Path) -> dict[str, float]:
