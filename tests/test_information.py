@@ -300,6 +300,38 @@ def test_bad_tables(means, log_variances, message):
         gaussian_kl_parts(means, log_variances)
 
 
+@pytest.mark.parametrize("blur", [0.0, 0.3, 1.0])
+def test_blurred_gaussians_are_gaussians_of_known_covariance(blur):
+    """Noise adds blur² of each latent's variance to the diagonal."""
+    covariance = np.array(COVARIANCES["scaled"])
+    means, log_variances = gaussian_table(covariance, 0.15, 2**12)
+    blurred = information._blurred(means, log_variances, blur)
+    parts = gaussian_kl_parts(means, blurred, draws=1000, seed=1)
+    wide = covariance + blur**2 * np.diag(np.diag(covariance))
+    noise = wide - covariance + 0.15 * np.eye(2)
+    exact = {
+        "total_correlation": gaussian_tc(wide),
+        "mutual_information": 0.5 * (np.linalg.slogdet(wide)[1] - np.linalg.slogdet(noise)[1]),
+        "dimension_wise_kl": gaussian_dimension_wise(wide),
+    }
+    for part, value in exact.items():
+        estimate = getattr(parts, part)
+        assert abs(estimate.value - value) < 3 * estimate.standard_error + 0.003, (part, estimate)
+
+
+def test_blur_hides_what_is_fine_and_leaves_what_is_coarse():
+    """Two latents that share their sign, log 2 nats, and beside it a fine step of 0.05: another log 2."""
+    signs = np.array([[coarse, fine] for coarse in (-1.0, 1.0) for fine in (-0.05, 0.05)])
+    means = np.repeat(signs.sum(axis=1, keepdims=True), 2, axis=1).repeat(500, axis=0)
+    log_variances = np.full_like(means, 2 * math.log(0.005))
+    for blur, nats in ((0.0, 2), (0.3, 1)):
+        blurred = information._blurred(means, log_variances, blur)
+        parts = gaussian_kl_parts(means, blurred, draws=None)
+        assert parts.total_correlation.value == pytest.approx(nats * math.log(2), abs=0.01)
+    blurred = information._blurred(means, log_variances, 4.0)
+    assert gaussian_kl_parts(means, blurred, draws=None).total_correlation.value < 0.01
+
+
 # Models
 
 
@@ -320,6 +352,25 @@ def test_a_models_parts_are_those_of_its_posteriors(model, digits):
     )
     kl = zoo.encode(model, digits).latent_kl.mean(axis=0)
     np.testing.assert_allclose(parts.latent_kl.value, kl, rtol=1e-3, atol=1e-6)
+
+
+def test_a_models_codes_are_blurred(model, digits):
+    found = information.blurred_kl_parts(model, digits, blurs=(0.5, 0, 0.1), batch_size=10, seed=4)
+    assert list(found) == [0.5, 0, 0.1]
+    plain = kl_parts(model, digits, batch_size=10, seed=4)
+    assert found[0].total_correlation == plain.total_correlation
+    posterior = model.encode(digits).distribution
+    means, log_variances = posterior.loc.numpy(), 2 * np.log(posterior.scale.numpy())
+    expected = gaussian_kl_parts(means, information._blurred(means, log_variances, 0.5), seed=4)
+    assert found[0.5].kl.value == pytest.approx(expected.kl.value, rel=1e-3)
+    mutual = [found[blur].mutual_information.value for blur in (0, 0.1, 0.5)]
+    assert mutual == sorted(mutual, reverse=True)
+
+
+@pytest.mark.parametrize("blurs", [(), (-0.1,), 0.1j, "0.1", (0.1, None), (True,), (math.inf,)])
+def test_bad_blurs(model, digits, blurs):
+    with pytest.raises(ValueError, match="Expected `blurs`: one number >= 0 or more"):
+        information.blurred_kl_parts(model, digits, blurs=blurs)
 
 
 def test_another_normal_prior_is_heeded(digits):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from scipy import integrate, linalg
@@ -9,8 +10,15 @@ from scipy import integrate, linalg
 import zoo
 from zoo.measure import information
 from zoo.studies import named
-from zoo.studies.named import ContinuousBernoulli, PerceivedDistances, _grey
+from zoo.studies.named import (
+    ContinuousBernoulli,
+    HiddenTotalCorrelation,
+    PerceivedDistances,
+    _alone,
+    _grey,
+)
 from zoo.studies.named import continuous_bernoulli as grey_study
+from zoo.studies.named import hidden_total_correlation as hidden_study
 from zoo.studies.named import perceived_distances as distance_study
 from zoo.studies.named import total_correlation as tc_study
 from zoo.studies.named._numbers import columns_of, groups, where
@@ -263,3 +271,48 @@ def test_true_total_correlation_of_some_images_brackets_that_of_all(
     noise = 4 * truth.standard_error + 0.05
     assert top - range_ - noise < truth.value < top + noise
     assert least <= range_ <= most
+
+
+def two_signs(sure: float):
+    """A FactorVAE whose two latents are ±2 with the image's sign, of standard deviation exp(-sure)."""
+    encoder = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(4)]
+    )
+    encoder.layers[-1].set_weights(
+        [
+            np.repeat([[4 / 64, 4 / 64, 0, 0]], 64, axis=0),
+            np.array([-2.0, -2.0, -2 * sure, -2 * sure]),
+        ]
+    )
+    return zoo.models.FactorVAE((8, 8, 1), 2, encoder=encoder, discriminator_layers=1, seed=0)
+
+
+def test_a_discriminator_alone_comes_to_the_total_correlation():
+    """Two latents that share their sign and nothing else: log 2 nats."""
+    images = np.repeat([0.0, 1.0], 32)[:, None, None, None] * np.ones((64, 8, 8, 1))
+    data = zoo.datasets.load(images.astype("float32"))
+    model = two_signs(sure=1.0)
+    kept = [weight.numpy() for weight in model.encoder.weights + model.decoder.weights]
+    found = _alone.trained_alone(model, data, updates=600, batch_size=64, seed=0)
+    assert found == pytest.approx(np.log(2), abs=0.1)
+    for weight, before in zip(model.encoder.weights + model.decoder.weights, kept, strict=True):
+        np.testing.assert_array_equal(weight, before)
+
+
+def test_total_correlation_by_blur_of_a_finished_run(tmp_path, monkeypatch):
+    how = {"steps": 3, "settings": {"gamma": 4}, "metrics": ["mig"], "batch_size": 8}
+    how |= {"likelihood": "continuous_bernoulli", "show_progress": False}
+    zoo.train("factor_vae", "digits", out=tmp_path / "run", **how)
+    monkeypatch.setattr(hidden_study, "UPDATES", 2)
+    monkeypatch.setattr(_alone, "BATCHES", 2)
+    study = HiddenTotalCorrelation()
+    found = study.look(tmp_path / "run")
+    assert set(study.scores) - {"kl"} == set(found)
+    model, data = zoo.load(tmp_path / "run"), zoo.datasets.load("digits")
+    whole = {"samples": None, "draws": hidden_study.DRAWS}
+    plain = information.kl_parts(model, data, **whole)
+    assert found["true_tc"] == pytest.approx(plain.total_correlation.value)
+    assert found["mutual_information"] == pytest.approx(plain.mutual_information.value)
+    correlations = [found[name] for name in hidden_study.BLURS.values()]
+    assert correlations == sorted(correlations, reverse=True)
+    assert np.isfinite([found["discriminator_tc"], found["discriminator_tc_alone"]]).all()

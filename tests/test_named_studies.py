@@ -127,6 +127,20 @@ def total_correlation(word):
     )  # fmt: skip
 
 
+def hidden_total_correlation(word):
+    """Of the largest γ the coarse part falls from 2 to 1 nats; the rest stays 1, or rises by 2, or falls by 0.8."""
+    more = {"shown": 2, "not shown": 0, "refuted": -0.8}[word]
+    rows = {(40, 250): (3, 2), (40, 2000): (2 + more, 1), (0, 2000): (12, 4)}
+    return table(
+        *(
+            repeated("factor_vae", near(true, 0.1), "true_tc", gamma=gamma, steps=steps,
+                     **{"tc_at_0.1": true - 0.1, "tc_at_0.2": coarse + 0.05, "tc_at_0.3": coarse, "tc_at_0.5": 0.1},
+                     discriminator_tc=near(0.2), discriminator_tc_alone=near(0.3), dimension_wise_kl=0.5)
+            for (gamma, steps), (true, coarse) in rows.items()
+        )
+    )  # fmt: skip
+
+
 def discriminator_lag(word):
     lower = {"shown": 2, "not shown": 0.01, "refuted": -2}[word]
     return table(
@@ -553,6 +567,28 @@ def test_a_change_that_lowers_the_score_as_well_is_not_shown():
     columns = discriminator_lag("shown")
     columns["factor_vae_score"][3:] = [0.2, 0.21, 0.22] * 2
     assert named.get("discriminator_lag").judge(columns).word == "not shown"
+
+
+def test_a_discriminator_that_only_lags_refutes_that_it_cannot_see():
+    columns = hidden_total_correlation("shown")
+    columns["discriminator_tc_alone"] = [0.9 * value for value in columns["true_tc"]]
+    assert named.get("hidden_total_correlation").judge(columns).word == "refuted"
+
+
+def test_hidden_total_correlation_is_told():
+    """Means 3 and 4, less 2 and 1; standard deviation .1 of three each: √(2 · .01 / 3) = .08."""
+    told = named.get("hidden_total_correlation").judge(hidden_total_correlation("shown")).because
+    assert "from 250 to 2,000 updates" in told
+    assert "deviations changes by -1.00 ± 0.00 to 1.00 nats, finer by +2.00 ± 0.08 to 3.00" in told
+    assert told.endswith("the discriminator says 0.20, and 0.30 after 500 updates alone.")
+
+
+def test_hidden_total_correlation_of_one_length_is_refused():
+    columns = _numbers.where(hidden_total_correlation("shown"), steps=2000)
+    with pytest.raises(
+        ValueError, match=r"two lengths with γ = 40\. Received: 2,000 updates alone"
+    ):
+        named.get("hidden_total_correlation").judge(columns)
 
 
 def test_the_correlations_beside_the_published_ones():

@@ -14,6 +14,9 @@ from zoo.studies.named.continuous_bernoulli import ContinuousBernoulli as Contin
 from zoo.studies.named.correlated_factors import CorrelatedFactors as CorrelatedFactors
 from zoo.studies.named.discriminator_lag import DiscriminatorLag as DiscriminatorLag
 from zoo.studies.named.factor_vae_and_beta_vae import FactorVAEAndBetaVAE as FactorVAEAndBetaVAE
+from zoo.studies.named.hidden_total_correlation import (
+    HiddenTotalCorrelation as HiddenTotalCorrelation,
+)
 from zoo.studies.named.info_wgan_gp_and_vaes import InfoWGANGPAndVAEs as InfoWGANGPAndVAEs
 from zoo.studies.named.learned_sigma import LearnedSigma as LearnedSigma
 from zoo.studies.named.perceived_distances import PerceivedDistances as PerceivedDistances
