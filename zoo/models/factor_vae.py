@@ -94,10 +94,21 @@ class FactorVAE(LatentAdversarial):
         seed = self.common_seed()
         # Both halves come from the encoder as it is before the update. Were the permuted half encoded after it, the
         # discriminator would learn to tell the encoder's last step, and its gradient would amplify each step.
-        latents = replicas.drawn(self.encode(others, training=True), tf.random.fold_in(seed, 1))
-        permuted = permute_dims(replicas.gathered(latents), tf.random.fold_in(seed, 2))
-        permuted = replicas.mine(permuted, tf.shape(latents)[0])
+        permuted = self.permuted_latents(others, seed, training=True)
         return self.adversarial_step(images, permuted, seed, weights)
+
+    def permuted_latents(self, images: tf.Tensor, seed, training: bool = False) -> tf.Tensor:
+        """Latents drawn from the product of q(z)'s marginals, `(batch, latent_dim)`: algorithm 1.
+
+        Args:
+            images: `(batch, *image_shape)`, whose latents are permuted across the batch of all replicas.
+            seed: two integers.
+            training: as of `encode`.
+        """
+        posterior = self.encode(images, training=training)
+        latents = replicas.drawn(posterior, tf.random.fold_in(seed, 1))
+        permuted = permute_dims(replicas.gathered(latents), tf.random.fold_in(seed, 2))
+        return replicas.mine(permuted, tf.shape(latents)[0])
 
     def training_batches(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Pairs of independent batches, then the weights of the first one's images, if there are some."""

@@ -3,13 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from zoo.models import FactorVAE
-from zoo.models.factor_vae import permute_dims
-
 BATCHES = 100  # that are asked at the end
 
 
-def trained_alone(model: FactorVAE, data, *, updates: int, batch_size: int, seed: int) -> float:
+def trained_alone(model, data, *, updates: int, batch_size: int, seed: int) -> float:
     """The total correlation, nats, that the discriminator tells of new images after `updates` of its own.
 
     The model's discriminator is changed, and nothing else of it.
@@ -25,8 +22,9 @@ def trained_alone(model: FactorVAE, data, *, updates: int, batch_size: int, seed
 
     @tf.function
     def update(images, seed) -> None:
-        latents, others = tf.split(model.encode(images).sample(seed=seed), 2)
-        model.train_discriminator(latents, permute_dims(others, tf.random.fold_in(seed, 1)))
+        own, others = tf.split(images, 2)
+        latents = model.encode(own).sample(seed=seed)
+        model.train_discriminator(latents, model.permuted_latents(others, seed))
 
     @tf.function
     def said(images, seed) -> tf.Tensor:
