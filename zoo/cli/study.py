@@ -64,7 +64,7 @@ Claims of the field, each with its budgets, its rule and a verdict (zoo list stu
 @click.option("--address", help="Of a Ray cluster; default: Ray on this machine.")
 @click.option("--gpus", default=0.0, show_default=True, help="GPUs of each cell; a half is shared.")
 @click.option("--named", metavar="NAME", help="A claim that is checked; see: zoo list studies.")
-@click.option("--budget", default="small", show_default=True, help="Of a named study; or: paper.")
+@click.option("--budget", help="Of a named study: paper, or another it has; default: small.")
 @click.option("--runs", multiple=True, metavar="DIR", help="Finished runs, to judge a claim by.")
 @click.option("--tables", multiple=True, metavar="CSV", help="Results, to judge a claim by.")
 @click.option("--verdicts", metavar="DIR", help="Print the verdicts of the named studies in DIR.")
@@ -89,6 +89,10 @@ def study(
 
         click.echo(verdict_table(verdicts))
         return
+    of_claims = [("--budget", budget), ("--runs", runs), ("--tables", tables)]
+    beside = [name for name, given in of_claims if given]
+    if named is None and beside:
+        raise ValueError(f"Expected --named NAME beside {', '.join(beside)}. Received: none.")
     if pack_in is not None or unpack_from is not None:
         instead = [*(["--runs"] if runs else []), *(["--tables"] if tables else [])]
         _carry(pack_in, unpack_from, what, out, named, budget, instead, **options)
@@ -96,10 +100,6 @@ def study(
     if named is not None:
         _judge(named, what, out, budget, runs, tables, **options)
         return
-    of_claims = [name for name, given in (("--runs", runs), ("--tables", tables)) if given]
-    of_claims += ["--budget"] if budget != "small" else []
-    if of_claims:
-        raise ValueError(f"Expected --named NAME beside {', '.join(of_claims)}. Received: none.")
     if not what:
         raise ValueError("Expected models, or the TOML file of a study. See: zoo study --help")
     if not out:
@@ -224,7 +224,7 @@ def _named(name, budget, given):
         )
     study = study_of(name, budget)
     if study is None:
-        raise ValueError(f"{name} trains nothing with the budget {budget}: nothing is packed.")
+        raise ValueError(f"{name} trains nothing with this budget: nothing is packed.")
     return study
 
 

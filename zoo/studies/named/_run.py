@@ -47,7 +47,7 @@ def run(
     name: str,
     *,
     out: str | os.PathLike,
-    budget: str = SMALL,
+    budget: str | None = None,
     runs: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
     tables: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
     **how,
@@ -59,19 +59,23 @@ def run(
     Args:
         name: from `zoo list studies`.
         out: the folder; what is trained lies in its `study/`.
-        budget: `"small"` or `"paper"`, or another that the study has.
+        budget: `"paper"`, or another that the study has; default: `"small"`.
         runs: finished run folders that take the place of training.
         tables: `results.csv` of other studies, whose rows take the place of training.
         **how: of `zoo.studies.run`: jobs, address, gpus, show_progress.
 
     Raises:
-        ValueError: the study or budget is unknown, or there are not the rows that the rule needs.
+        ValueError: the study or budget is unknown, several of budget, runs and tables are given, or there are not the
+            rows that the rule needs.
         RuntimeError: a cell failed; the same call tries it again.
     """
     named = get(name)
     out = files.path_of(out)
-    if runs is not None and tables is not None:
-        raise ValueError("Expected runs or tables in place of training. Received: both.")
+    sources = {"budget": budget, "runs": runs, "tables": tables}
+    given = [source for source, value in sources.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"Expected one of budget, runs and tables. Received: {', '.join(given)}.")
+    budget = budget or SMALL
     chosen = _budget(named, name, budget)
     _report.check_own(out, name)
     if runs is not None:
@@ -169,13 +173,13 @@ def _repeated(option: str, values: Iterable[str]) -> list[str]:
     return [word for value in values for word in (option, value)]
 
 
-def study_of(name: str, budget: str = SMALL) -> Study | None:
+def study_of(name: str, budget: str | None = None) -> Study | None:
     """What a named study trains, as a study that can be packed, split or changed.
 
     Raises:
         ValueError: the study or budget is unknown.
     """
-    return _budget(get(name), name, budget).study
+    return _budget(get(name), name, budget or SMALL).study
 
 
 def _budget(named: NamedStudy, name: str, budget: str) -> Budget:
