@@ -316,3 +316,8 @@ def test_total_correlation_by_blur_of_a_finished_run(tmp_path, monkeypatch):
     correlations = [found[name] for name in hidden_study.BLURS.values()]
     assert correlations == sorted(correlations, reverse=True)
     assert np.isfinite([found["discriminator_tc"], found["discriminator_tc_alone"]]).all()
+
+
+def test_a_run_without_a_discriminator_is_blurred_all_the_same(trained):
+    found = HiddenTotalCorrelation().look(trained)
+    assert set(found) == {*hidden_study.BLURS.values(), "mutual_information", "dimension_wise_kl"}
