@@ -51,7 +51,7 @@ class HiddenTotalCorrelation(NamedStudy):
         }
 
     def look(self, folder):
-        """The total correlation by blur; of a FactorVAE what its discriminator says, too, then and after updates alone."""
+        """The total correlation by blur, and what a discriminator says of it, then and after updates alone."""
         model, config = runs.load(folder), runs.load_config(folder)
         data = datasets.load(config.data)
         with warnings.catch_warnings():
