@@ -188,6 +188,16 @@ def test_the_distribution_passes_out_of_a_function(make):
     np.testing.assert_allclose(p.mean(), likelihood(outputs).mean(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("make", ALL)
+def test_a_graph_knows_the_shape_of_the_mean(make, channels):
+    """A SavedModel says it to whoever calls it."""
+    likelihood = make()
+    outputs = tf.TensorSpec((None, 8, 8, channels * likelihood.outputs_per_value))
+    graph = tf.function(lambda o: likelihood(o).mean()).get_concrete_function(outputs)
+    assert graph.output_shapes.as_list() == [None, 8, 8, channels]
+
+
 @pytest.mark.parametrize("make", ALL)
 def test_batch_size_unknown_and_xla(make):
     likelihood = make()

@@ -95,6 +95,11 @@ class ImageDistribution(tfd.Independent):
             )
         return super()._log_prob(tf.cast(images, tf.float32))
 
+    def _mean(self) -> tf.Tensor:
+        mean = super()._mean()
+        mean.set_shape(self.batch_shape + self.event_shape)  # a mixture's mean forgets it
+        return mean
+
     def _sample_n(self, n: int, seed: Any = None) -> tf.Tensor:
         if isinstance(seed, Integral):
             seed = tf.constant([seed, 0], tf.int32)
