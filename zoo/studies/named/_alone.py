@@ -6,7 +6,9 @@ import tensorflow as tf
 BATCHES = 100  # that are asked at the end
 
 
-def trained_alone(model, data, *, updates: int, batch_size: int, seed: int) -> float:
+def trained_alone(
+    model, data, *, updates: int, batch_size: int, learning_rate: float, seed: int
+) -> float:
     """The total correlation, nats, that the discriminator tells of new images after `updates` of its own.
 
     The model's discriminator is changed, and nothing else of it.
@@ -14,11 +16,13 @@ def trained_alone(model, data, *, updates: int, batch_size: int, seed: int) -> f
     Args:
         model: a trained FactorVAE.
         data: its data.
-        updates: of the discriminator, with the optimizer that a model has by default.
+        updates: of the discriminator, with a new optimizer of the kind that a model has by default.
         batch_size: latents of q(z), and as many permuted ones, an update.
+        learning_rate: of the optimizer.
         seed: of images, latents and permutations.
     """
     model.compile()
+    model.discriminator_optimizer.learning_rate = learning_rate
 
     @tf.function
     def update(images, seed) -> None:

@@ -15,6 +15,7 @@ BLURS = {0.0: TRUE, 0.1: "tc_at_0.1", 0.2: "tc_at_0.2", 0.3: "tc_at_0.3", 0.5: "
 COARSE, ALONE = BLURS[0.3], "discriminator_tc_alone"
 DRAWS = 500
 UPDATES = 500  # of the discriminator alone
+AS_BEFORE = ("batch_size", "learning_rate", "seed")
 
 
 class HiddenTotalCorrelation(NamedStudy):
@@ -63,9 +64,9 @@ class HiddenTotalCorrelation(NamedStudy):
         found["mutual_information"] = parts[0].mutual_information.value
         found["dimension_wise_kl"] = parts[0].dimension_wise_kl.value
         if config.model == "factor_vae":
-            size = {"updates": UPDATES, "batch_size": config.batch_size, "seed": config.seed}
             found[SAID] = runs.read_history(folder)[-1]["total_correlation"]
-            found[ALONE] = trained_alone(model, data, **size)
+            as_before = {name: getattr(config, name) for name in AS_BEFORE}
+            found[ALONE] = trained_alone(model, data, updates=UPDATES, **as_before)
         return found
 
     def judge(self, columns):
