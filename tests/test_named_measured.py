@@ -296,7 +296,7 @@ def test_a_discriminator_alone_comes_to_the_total_correlation():
     found = _alone.trained_alone(
         model, data, updates=1500, batch_size=32, learning_rate=1e-4, seed=0
     )
-    assert found == pytest.approx(np.log(2), abs=0.1)
+    assert found == pytest.approx(np.log(2), abs=0.2)
     for weight, before in zip(model.encoder.weights + model.decoder.weights, kept, strict=True):
         np.testing.assert_array_equal(weight, before)
 
