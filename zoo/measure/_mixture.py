@@ -1,8 +1,13 @@
 """Densities of an equal mixture of many Gaussians, such as the aggregate posterior."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
+from zoo.utils import hardware
+
 _BLOCK = 2**19  # pairs of a draw and a posterior at once: arrays of 2 MiB stay in the cache
+_POSTERIORS = 2**13  # of them at most, so that what is taken of each serves several draws
 
 
 def aggregate_log_densities(
@@ -10,7 +15,7 @@ def aggregate_log_densities(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log densities: log q(z) `(draws,)` and log q(z_j) `(draws, latents)` of an equal mixture of Gaussians, in nats.
 
-    Every point is compared with every Gaussian, block by block; memory does not grow with either.
+    Every point is compared with every Gaussian, block by block, on all cores; memory does not grow with either.
 
     Args:
         latents: points, `(draws, latents)`.
@@ -22,17 +27,20 @@ def aggregate_log_densities(
         >>> joint.round(3), marginals.round(3)  # -log(2 pi), and twice half of it
         (array([-1.838]), array([[-0.919, -0.919]]))
     """
-    posteriors = min(len(means), _BLOCK)
+    posteriors = min(len(means), _BLOCK, _POSTERIORS)
     points = max(1, _BLOCK // posteriors)
-    found = []
-    for start in range(0, len(latents), points):
+
+    def of_points(start: int) -> np.ndarray:
         some = latents[start : start + points]
         total = np.full((latents.shape[1] + 1, len(some)), -np.inf)
         for first in range(0, len(means), posteriors):
             part = slice(first, first + posteriors)
             sums = _log_sums(some, means[part], log_variances[part])
             total = np.logaddexp(total, sums)
-        found.append(total)
+        return total
+
+    with ThreadPoolExecutor(hardware.cores()) as pool:
+        found = list(pool.map(of_points, range(0, len(latents), points)))
     total = np.concatenate(found, axis=1) - np.log(len(means))
     return total[-1], total[:-1].T
 

@@ -14,14 +14,19 @@ BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 def describe() -> str:
     """The processors that this process may use, and its GPUs."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     devices = tf.config.list_physical_devices("GPU")
     gpus = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in devices]
     parts = [
-        f"{cores} core{'s' * (cores > 1)} of {_processor()}",
+        f"{cores()} core{'s' * (cores() > 1)} of {_processor()}",
         *(gpu or "a GPU" for gpu in gpus),
     ]
     return ", ".join(parts)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    mine = hasattr(os, "sched_getaffinity")  # not everywhere
+    return len(os.sched_getaffinity(0)) if mine else os.cpu_count() or 1
 
 
 def lacks_bfloat16() -> bool:
