@@ -42,7 +42,7 @@ class HiddenTotalCorrelation(NamedStudy):
     def budgets(self):
         """FactorVAE early and late, and without its penalty."""
         return {
-            "small": Budget(_study(_grids.SHORT, (250, 2000), range(3, 6)), 40),
+            "small": Budget(_study(_grids.SHORT, (250, 2000), range(3, 6)), 25),
             "middle": Budget(
                 _study(_grids.MIDDLE, (2000, 20_000), range(3)),
                 10,
@@ -106,7 +106,7 @@ class HiddenTotalCorrelation(NamedStudy):
             "said by the discriminator at the end",
             (0, said),
             fontsize=_figures.FONT - 1,
-            xytext=(2, -9),
+            xytext=(2, 3),
             textcoords="offset points",
         )
         axes.set_yscale("log")
