@@ -273,15 +273,15 @@ def test_true_total_correlation_of_some_images_brackets_that_of_all(
     assert least <= range_ <= most
 
 
-def two_signs(sure: float):
-    """A FactorVAE whose two latents are ±2 with the image's sign, of standard deviation exp(-sure)."""
+def two_signs():
+    """A FactorVAE whose two latents are ±2 with the image's sign, of standard deviation exp(-1)."""
     encoder = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(4)]
     )
     encoder.layers[-1].set_weights(
         [
             np.repeat([[4 / 64, 4 / 64, 0, 0]], 64, axis=0),
-            np.array([-2.0, -2.0, -2 * sure, -2 * sure]),
+            np.array([-2.0, -2.0, -2.0, -2.0]),
         ]
     )
     return zoo.models.FactorVAE((8, 8, 1), 2, encoder=encoder, discriminator_layers=1, seed=0)
@@ -291,7 +291,7 @@ def test_a_discriminator_alone_comes_to_the_total_correlation():
     """Two latents that share their sign and nothing else: log 2 nats."""
     images = np.repeat([0.0, 1.0], 32)[:, None, None, None] * np.ones((64, 8, 8, 1))
     data = zoo.datasets.load(images.astype("float32"))
-    model = two_signs(sure=1.0)
+    model = two_signs()
     kept = [weight.numpy() for weight in model.encoder.weights + model.decoder.weights]
     found = _alone.trained_alone(
         model, data, updates=1500, batch_size=32, learning_rate=1e-4, seed=0

@@ -960,6 +960,8 @@ def test_the_verdicts_in_one_table(trained, tmp_path, monkeypatch):
         (["--named", "tiny", "--runs", "there", "--tables", "there.csv"], "Received: runs, tables"),
         (["--named", "tiny", "--budget", "small", "--runs", "there"], "Received: budget, runs"),
         (["vae", "--budget", "small"], "Expected --named NAME beside --budget"),
+        (["vae", "--budget", ""], "Expected --named NAME beside --budget"),
+        (["--named", "tiny", "--budget", ""], 'Unknown budget of tiny ""'),
         (["--named", "tiny", "--runs", "there"], "there"),
         (["--named", "tiny", "--tables", "there.csv"], "which is not there"),
         (["--named", "tiny", "--tables", "damaged.csv"], "is no table of results, or damaged"),

@@ -90,7 +90,7 @@ def study(
         click.echo(verdict_table(verdicts))
         return
     of_claims = [("--budget", budget), ("--runs", runs), ("--tables", tables)]
-    beside = [name for name, given in of_claims if given]
+    beside = [name for name, given in of_claims if given not in (None, ())]
     if named is None and beside:
         raise ValueError(f"Expected --named NAME beside {', '.join(beside)}. Received: none.")
     if pack_in is not None or unpack_from is not None:

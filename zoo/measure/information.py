@@ -328,9 +328,11 @@ def _checked_blurs(blurs: Sequence[float]) -> list[float]:
 
 def _blurred(means: np.ndarray, log_variances: np.ndarray, blur: float) -> np.ndarray:
     """Log variances with those of the noise in them."""
+    if blur == 0:
+        return log_variances
     variances = np.exp(log_variances.astype(np.float64))
     of_all = means.var(axis=0, dtype=np.float64) + variances.mean(axis=0)
-    return log_variances if blur == 0 else np.log(variances + blur**2 * of_all)
+    return np.log(variances + blur**2 * of_all)
 
 
 def _normals(model, what: str, distribution: tfd.Distribution) -> tfd.Normal:

@@ -147,6 +147,19 @@ def word_of(gap: float, error: float, least: float = 0.0) -> str:
     return "refuted" if gap + SURE * error < 0 else "not shown"
 
 
+def word_of_all(words: Iterable[str]) -> str:
+    """A verdict's word on a claim of several parts: shown if all of them are, refuted if one is.
+
+    Example:
+        >>> word_of_all(["shown", "shown"]), word_of_all(["shown", "not shown"]), word_of_all(["shown", "refuted"])
+        ('shown', 'not shown', 'refuted')
+    """
+    words = set(words)
+    if "refuted" in words:
+        return "refuted"
+    return "shown" if words == {"shown"} else "not shown"
+
+
 def means_table(columns: Columns, scores: Iterable[str], by: str = "setting") -> str:
     """Mean ± standard deviation of the scores over each setting's rows, in Markdown."""
     scores = [name for name in scores if has(columns, name)]

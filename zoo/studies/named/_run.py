@@ -75,7 +75,7 @@ def run(
     given = [source for source, value in sources.items() if value is not None]
     if len(given) > 1:
         raise ValueError(f"Expected one of budget, runs and tables. Received: {', '.join(given)}.")
-    budget = budget or SMALL
+    budget = SMALL if budget is None else budget
     chosen = _budget(named, name, budget)
     _report.check_own(out, name)
     if runs is not None:
@@ -179,7 +179,7 @@ def study_of(name: str, budget: str | None = None) -> Study | None:
     Raises:
         ValueError: the study or budget is unknown.
     """
-    return _budget(get(name), name, budget or SMALL).study
+    return _budget(get(name), name, SMALL if budget is None else budget).study
 
 
 def _budget(named: NamedStudy, name: str, budget: str) -> Budget:

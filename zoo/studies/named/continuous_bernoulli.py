@@ -17,6 +17,7 @@ from zoo.studies.named._numbers import (
     numbers,
     where,
     word_of,
+    word_of_all,
 )
 from zoo.studies.named._pools import TRAINING
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
@@ -131,7 +132,7 @@ class ContinuousBernoulli(NamedStudy):
         every = {name: _gains(rows) for name, rows in parts.items()}
         needed = {name: max(found, key=lambda gain: gain[1]) for name, found in every.items()}
         words = {word_of(*denser), word_of(*nearer), _word_of_gains(every[RIGHT], needed[WRONG])}
-        word = REFUTED if REFUTED in words else SHOWN if words == {SHOWN} else NOT_SHOWN
+        word = word_of_all(words)
         gains = "; ".join(
             f"{LIKELIHOODS[name]} β = {beta:g}, {_told(gain, 1)}"
             for name, (beta, *gain) in needed.items()

@@ -6,8 +6,16 @@ from zoo import datasets, runs
 from zoo.measure import information
 from zoo.studies.named import _figures, _grids
 from zoo.studies.named._alone import trained_alone
-from zoo.studies.named._numbers import difference, groups, known, numbers, where, word_of
-from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
+from zoo.studies.named._numbers import (
+    difference,
+    groups,
+    known,
+    numbers,
+    where,
+    word_of,
+    word_of_all,
+)
+from zoo.studies.named.base import Budget, NamedStudy, Verdict
 from zoo.studies.named.total_correlation import SAID, TRUE
 from zoo.studies.plan import Block, Study
 
@@ -75,8 +83,8 @@ class HiddenTotalCorrelation(NamedStudy):
         fine = [numbers(rows, TRUE) - numbers(rows, COARSE) for rows in (first, last)]
         coarse = [numbers(rows, COARSE) for rows in (first, last)]
         half, alone = 0.5 * numbers(last, TRUE), numbers(last, ALONE)
-        words = {word_of(*difference(*pair)) for pair in (coarse, fine[::-1], (half, alone))}
-        word = REFUTED if REFUTED in words else SHOWN if words == {SHOWN} else NOT_SHOWN
+        parts = coarse, fine[::-1], (half, alone)
+        word = word_of_all(word_of(*difference(*pair)) for pair in parts)
         falls, rises = difference(*coarse[::-1]), difference(*fine[::-1])
         times = [f"{rows['steps'][0]:,}" for rows in (first, last)]
         return Verdict(

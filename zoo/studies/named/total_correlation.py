@@ -9,7 +9,15 @@ import numpy as np
 from zoo import datasets, runs
 from zoo.measure import information
 from zoo.studies.named import _figures, _grids
-from zoo.studies.named._numbers import difference, groups, known, numbers, where, word_of
+from zoo.studies.named._numbers import (
+    difference,
+    groups,
+    known,
+    numbers,
+    where,
+    word_of,
+    word_of_all,
+)
 from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 
@@ -105,8 +113,7 @@ class TotalCorrelation(NamedStudy):
             f"at {times[0]:,} updates, less that at the end": _gap(first, last),
             f"with γ = {low:g}, less that with γ = {high:g}": _gap(other, last),
         }
-        words = {_word(*gap) for gap in gaps.values()}
-        word = REFUTED if REFUTED in words else SHOWN if words == {SHOWN} else NOT_SHOWN
+        word = word_of_all(_word(*gap) for gap in gaps.values())
         told = "; ".join(f"{what}: {_told(*gap)}" for what, gap in gaps.items())
         return Verdict(
             word,

@@ -10,8 +10,9 @@ from zoo.studies.named._numbers import (
     rows_of,
     where,
     word_of,
+    word_of_all,
 )
-from zoo.studies.named.base import NOT_SHOWN, REFUTED, SHOWN, Budget, NamedStudy, Verdict
+from zoo.studies.named.base import Budget, NamedStudy, Verdict
 from zoo.studies.plan import Block, Study
 from zoo.utils import registry
 
@@ -67,8 +68,7 @@ class XYSquaresOverlap(NamedStudy):
         rest = where(columns, lambda row: row["model"] in MODELS and row["model"] != "ada_gvae")
         others = groups(rest, "model")
         gaps = {**{model: _gaps(rows) for model, rows in others.items()}, "ada_gvae": ada}
-        words = {word_of(*gap) for gap in gaps["ada_gvae"].values()}
-        word = REFUTED if REFUTED in words else SHOWN if words == {SHOWN} else NOT_SHOWN
+        word = word_of_all(word_of(*gap) for gap in ada.values())
         told = "; ".join(f"{_figures.NAMES[model]} {_told(of)}" for model, of in gaps.items())
         return Verdict(
             word, f"MIG beside that of the pixel loss at spacing 8: {told} (± standard error)."
